@@ -1,0 +1,69 @@
+"""When the automatic update runs: once a night, at midnight local time, each server a little later than the other."""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+START_WINDOW = timedelta(hours=1)
+"""How late a run may still start. A server that was off for longer waits for the next night: never at noon."""
+
+INSTALL_WINDOW = timedelta(hours=4)
+"""How long after its start a run may still begin to install: a slow fetch must not stop the platform at breakfast. What
+it fetched is there the next night."""
+
+_ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightlyPlan:
+    """At `hour` (0 to 23) of the local time of `zone`, plus `delay` (below 24 hours with `hour` at midnight)."""
+
+    zone: tzinfo
+    hour: int = 0
+    delay: timedelta = timedelta(0)
+
+    def start_of(self, night: date) -> datetime:
+        """The instant (UTC) of the run of `night`, the date that begins at this midnight.
+
+        An hour that daylight saving skips is taken at the jump, one that it repeats at its first time:
+        each night has exactly one run.
+        """
+        wall_clock = datetime.combine(night, time(self.hour), tzinfo=self.zone)
+        return wall_clock.astimezone(UTC) + self.delay
+
+
+def stable_delay(server_id: str, jitter: timedelta) -> timedelta:
+    """The delay of one server, from 0 to `jitter`: the same every night, spread evenly over the servers."""
+    digest = hashlib.sha256(server_id.encode()).digest()
+    fraction = int.from_bytes(digest[:8]) / 2**64
+    return timedelta(seconds=int(jitter.total_seconds() * fraction))
+
+
+def due_night(plan: NightlyPlan, now: datetime, last: date | None) -> date | None:
+    """The night whose run should start now, None where none should. `last` is the latest night that was run."""
+    for night in _nights_around(plan, now):
+        start = plan.start_of(night)
+        if start <= now < start + START_WINDOW and not _was_run(night, last):
+            return night
+    return None
+
+
+def next_run(plan: NightlyPlan, now: datetime, last: date | None) -> datetime:
+    """When the next run starts (UTC); in the past, by less than the start window, where it is due."""
+    nights = (
+        plan.start_of(night)
+        for night in _nights_around(plan, now)
+        if not _was_run(night, last) and plan.start_of(night) + START_WINDOW > now
+    )
+    return next(nights)
+
+
+def _nights_around(plan: NightlyPlan, now: datetime) -> list[date]:
+    """Yesterday's run may be due today, because of its delay; three nights ahead hold a run not yet done."""
+    today = now.astimezone(plan.zone).date()
+    return [today + days * _ONE_DAY for days in range(-1, 4)]
+
+
+def _was_run(night: date, last: date | None) -> bool:
+    """Whether `night` was run. A `last` far ahead is a clock that was wrong: it must not stop the runs for years."""
+    return last is not None and night <= last <= night + _ONE_DAY

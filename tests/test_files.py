@@ -1,0 +1,80 @@
+"""Durable files."""
+
+import multiprocessing
+import os
+import signal
+import stat
+from pathlib import Path
+
+import pytest
+
+from ospi_supervisor.files import fsync_dir, give_to_owner_of_folder, remove_unfinished, sync_tree, write_atomically
+from tests.support.system import require_root
+
+
+def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:
+    target = tmp_path / "record.json"
+    target.write_bytes(b"old")
+
+    write_atomically(target, b"new", mode=0o640)
+
+    assert target.read_bytes() == b"new"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [tmp_path / "record.json"]
+
+
+def test_a_failed_replacement_leaves_the_old_and_nothing_beside(tmp_path: Path) -> None:
+    target = tmp_path / "folder"
+    target.mkdir()
+
+    with pytest.raises(OSError, match="folder"):
+        write_atomically(target, b"new")
+
+    assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def _killed_while_it_writes(target: Path) -> None:
+    os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+    write_atomically(target, b"new")
+
+
+def test_what_a_killed_writer_left_is_found_and_removed(tmp_path: Path) -> None:
+    target = tmp_path / "record.json"
+    target.write_bytes(b"old")
+    writer = multiprocessing.get_context("forkserver").Process(target=_killed_while_it_writes, args=[target])
+    writer.start()
+    writer.join(30)
+    assert len(list(tmp_path.iterdir())) == 2
+
+    remove_unfinished(tmp_path)
+    remove_unfinished(tmp_path / "absent")
+
+    assert list(tmp_path.iterdir()) == [target]
+    assert target.read_bytes() == b"old"
+
+
+def test_syncing_accepts_real_folders_and_reports_missing_ones(tmp_path: Path) -> None:
+    fsync_dir(tmp_path)
+    sync_tree(tmp_path)
+
+    with pytest.raises(FileNotFoundError):
+        fsync_dir(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError):
+        sync_tree(tmp_path / "absent")
+
+
+def test_what_root_makes_is_given_away_but_not_what_a_link_points_to(tmp_path: Path) -> None:
+    require_root("only it can give files away")
+    folder, precious = tmp_path / "web", tmp_path / "precious"
+    folder.mkdir()
+    os.chown(folder, 1234, 1234)
+    precious.touch()
+    made, link = folder / "made", folder / "link"
+    made.touch()
+    link.symlink_to(precious)
+
+    for path in (made, link):
+        give_to_owner_of_folder(path)
+
+    assert (made.stat().st_uid, link.lstat().st_uid) == (1234, 1234)
+    assert precious.stat().st_uid == 0
