@@ -1,0 +1,212 @@
+"""A release on disk and the record of it: every path with its sha256, and the inode as it was when written."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from ospi_supervisor.archive.entries import Entry, EntryKind, encode_entry
+from ospi_supervisor.archive.jobs import Inode
+from ospi_supervisor.files import write_atomically
+
+
+class Item(msgspec.Struct, array_like=True, gc=False):
+    """One recorded path; `inode` is a file's."""
+
+    path: bytes
+    kind: EntryKind
+    mode: int = 0
+    size: int = 0
+    sha256: bytes = b""
+    target: bytes = b""
+    inode: Inode | None = None
+
+
+class Change(StrEnum):
+    """How a path differs from its record."""
+
+    MISSING = "missing"
+    CHANGED = "changed"
+    ADDED = "added"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One path that is not as recorded; `path` is for display."""
+
+    path: str
+    change: Change
+
+
+@dataclass
+class TreeRecord:
+    """The record of one tree, by path, in the order of the paths' bytes."""
+
+    items: dict[bytes, Item] = field(default_factory=dict)
+
+    def save(self, path: Path) -> None:
+        """Write the record to `path`, atomically and durably. Raises OSError."""
+        write_atomically(path, msgspec.msgpack.encode(list(self.items.values())), mode=0o640)
+
+    @classmethod
+    def load(cls, path: Path) -> "TreeRecord":
+        """The record in `path`; OSError where it cannot be read, msgspec.DecodeError where it is none."""
+        items = msgspec.msgpack.decode(path.read_bytes(), type=list[Item])
+        return cls({item.path: item for item in items})
+
+    def files(self) -> Iterator[Item]:
+        """The regular files only."""
+        return (item for item in self.items.values() if item.kind is EntryKind.FILE)
+
+    def by_contents(self) -> dict[bytes, Item]:
+        """For each contents, empty ones aside, one file that has them."""
+        return {item.sha256: item for item in self.files() if item.size and item.inode is not None}
+
+
+def listing(paths: Iterable[Item | Entry]) -> bytes:
+    """What a tree holds and nothing of where it comes from: the lines of an index without any source."""
+    return b"".join(
+        encode_entry(
+            Entry(path=one.path, kind=one.kind, mode=one.mode, size=one.size, sha256=one.sha256, target=one.target)
+        )
+        for one in paths
+    )
+
+
+@dataclass
+class InstalledTree:
+    """A tree and its record."""
+
+    root: Path
+    record: TreeRecord
+
+
+def record_tree(root: Path, skip: Iterable[str] = ()) -> TreeRecord:
+    """The record of the tree in `root` as it is now: every file is hashed. Folders in `skip` are left out.
+
+    Raises OSError. Sockets, pipes and devices are not recorded.
+    """
+    left_out = {os.fsencode(folder) for folder in skip}
+    record = TreeRecord()
+    for path, status in _walk(os.fsencode(root), b"", left_out):
+        if (item := _describe(os.fsencode(root), path, status)) is not None:
+            record.items[path] = item
+    record.items = dict(sorted(record.items.items()))
+    return record
+
+
+def audit(tree: InstalledTree, writable: Iterable[str] = ()) -> list[Difference]:
+    """What differs from the record in kind, mode, contents or presence; every file is hashed again.
+
+    What lies in the `writable` folders is the hooks' business and left out. Raises OSError.
+    """
+    found = record_tree(tree.root, writable).items
+    left_out = _below(writable)
+    expected = {path: item for path, item in tree.record.items.items() if not path.startswith(left_out)}
+    differences = [(path, Change.ADDED) for path in found.keys() - expected.keys()]
+    for path, item in expected.items():
+        if path not in found:
+            differences.append((path, Change.MISSING))
+        elif _identity(found[path]) != _identity(item):
+            differences.append((path, Change.CHANGED))
+    return [Difference(os.fsdecode(path), change) for path, change in sorted(differences)]
+
+
+def drifted(tree: InstalledTree, writable: Iterable[str] = ()) -> list[str]:
+    """The files whose inode is no longer the recorded one: a cheap look, without hashing, before services start.
+
+    What lies in the `writable` folders is the hooks' business and left out.
+    """
+    root = os.fsencode(tree.root) + b"/"
+    left_out = _below(writable)
+    watched = (item for item in tree.record.files() if not item.path.startswith(left_out))
+    return [os.fsdecode(item.path) for item in watched if _inode_at(root + item.path) != item.inode]
+
+
+def intact(tree: InstalledTree, item: Item) -> bool:
+    """Whether the recorded file `item` still has its contents: hashed only where its inode changed. Raises OSError."""
+    path = os.fsencode(tree.root) + b"/" + item.path
+    if _inode_at(path) == item.inode:
+        return True
+    try:
+        found = _describe(os.fsencode(tree.root), item.path, os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return found is not None and found.sha256 == item.sha256
+
+
+@contextmanager
+def links_refreshed(staying: InstalledTree | None) -> Iterator[None]:
+    """Refresh the record of the tree that stays, around the removal of another one.
+
+    Hard links between the two make a removal change the ctime of files that stay: without the refresh, the next
+    update would hash all of them. The caller saves `staying.record` afterwards. Raises OSError.
+    """
+    trusted = [] if staying is None else list(_trusted_links(staying))
+    yield
+    if staying is None:
+        return
+    for item, seen in trusted:
+        now = _inode_at(os.fsencode(staying.root) + b"/" + item.path)
+        if now is not None and (now.ino, now.size, now.mtime_ns) == (seen.ino, seen.size, seen.mtime_ns):
+            item.inode = now
+
+
+def _below(folders: Iterable[str]) -> tuple[bytes, ...]:
+    return tuple(os.fsencode(folder) + b"/" for folder in folders)
+
+
+def _trusted_links(tree: InstalledTree) -> Iterator[tuple[Item, Inode]]:
+    """The files with several names that are still as recorded."""
+    root = os.fsencode(tree.root) + b"/"
+    for item in tree.record.files():
+        try:
+            status = os.lstat(root + item.path)
+        except FileNotFoundError:
+            continue
+        if item.inode is not None and status.st_nlink > 1 and _inode(status) == item.inode:
+            yield item, item.inode
+
+
+def _walk(root: bytes, folder: bytes, left_out: set[bytes]) -> Iterator[tuple[bytes, os.stat_result]]:
+    with os.scandir(root + b"/" + folder) as children:
+        for child in children:
+            path = folder + child.name
+            status = child.stat(follow_symlinks=False)
+            yield path, status
+            if stat.S_ISDIR(status.st_mode) and path not in left_out:
+                yield from _walk(root, path + b"/", left_out)
+
+
+def _describe(root: bytes, path: bytes, status: os.stat_result) -> Item | None:
+    full, mode = root + b"/" + path, stat.S_IMODE(status.st_mode)
+    if stat.S_ISDIR(status.st_mode):
+        return Item(path, EntryKind.DIRECTORY, mode)
+    if stat.S_ISLNK(status.st_mode):
+        return Item(path, EntryKind.LINK, target=os.readlink(full))  # noqa: PTH115 - a name of any bytes
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    with open(full, "rb") as file:  # noqa: PTH123
+        sha256 = hashlib.file_digest(file, "sha256").digest()
+    return Item(path, EntryKind.FILE, mode, status.st_size, sha256, inode=_inode(status))
+
+
+def _identity(item: Item) -> tuple[EntryKind, int, bytes, bytes]:
+    return item.kind, item.mode, item.sha256, item.target
+
+
+def _inode_at(path: bytes) -> Inode | None:
+    try:
+        return _inode(os.lstat(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _inode(status: os.stat_result) -> Inode:
+    return Inode(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
