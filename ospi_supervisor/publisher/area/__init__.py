@@ -1,0 +1,1 @@
+"""The customer area (« Espace utilisateur »): where customers fetch their releases and servers their updates."""

@@ -1,0 +1,108 @@
+"""`ospi-release serve` and `ospi-release customer`: the customer area and who may enter it."""
+
+import sys
+from pathlib import Path
+
+import click
+import waitress
+
+from ospi_supervisor.domain.versions import parse_version
+from ospi_supervisor.publisher.area.app import make_area
+from ospi_supervisor.publisher.area.customers import Customers
+from ospi_supervisor.publisher.console import clear_errors
+from ospi_supervisor.publisher.repository import Repository
+
+THREADS = 16
+_LONGEST_FORM = 64 * 1024
+
+_CUSTOMERS = click.option(
+    "--customers",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Fichier des clients, tenu par « customer ».",
+)
+
+
+@click.command(name="serve")
+@click.option("--repository", required=True, type=click.Path(file_okay=False, path_type=Path), help="Dossier du dépôt.")
+@_CUSTOMERS
+@click.option("--listen", default="127.0.0.1:8820", show_default=True, metavar="HÔTE:PORT")
+@click.option(
+    "--accel", metavar="ADRESSE", help="Adresse interne de nginx pour le dossier « targets » (X-Accel-Redirect)."
+)
+@click.option(
+    "--trusted-proxy", default="127.0.0.1", show_default=True, help="Adresse du serveur web placé devant, s'il y en a."
+)
+@clear_errors
+def serve_command(repository: Path, customers: Path, listen: str, accel: str | None, trusted_proxy: str) -> None:
+    """Présente l'Espace utilisateur, et le dépôt sous /repository/."""
+    Customers(customers).all()  # a damaged file is said now, not to the first visitor
+    app = make_area(Repository(repository), Customers(customers), accel=accel)
+    click.echo(f"Espace utilisateur : http://{listen}/   dépôt : http://{listen}/repository/")
+    waitress.serve(
+        app,
+        listen=listen,
+        threads=THREADS,
+        max_request_body_size=_LONGEST_FORM,
+        trusted_proxy=trusted_proxy,
+        trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
+        clear_untrusted_proxy_headers=True,
+        ident=None,
+    )
+
+
+@click.group(name="customer")
+def customer_group() -> None:
+    """Les clients de l'Espace utilisateur."""
+
+
+@customer_group.command(name="add")
+@click.argument("name")
+@click.option(
+    "--product",
+    "products",
+    multiple=True,
+    required=True,
+    metavar="PRODUIT[=VERSION]",
+    help="Produit du client, et la version qu'il a installée si elle est connue.",
+)
+@_CUSTOMERS
+@clear_errors
+def add_command(name: str, products: tuple[str, ...], customers: Path) -> None:
+    """Ajoute un client, ou remplace son mot de passe (lu sur l'entrée standard) et ses produits."""
+    Customers(customers).put(name, _read_password(), dict(_parse_product(text) for text in products))
+    click.echo(f"client « {name} » enregistré")
+
+
+@customer_group.command(name="list")
+@_CUSTOMERS
+@clear_errors
+def list_command(customers: Path) -> None:
+    """Liste les clients et leurs produits."""
+    for name, customer in sorted(Customers(customers).all().items()):
+        products = (f"{product} {version or ''}".strip() for product, version in customer.products.items())
+        click.echo(f"{name} : {', '.join(products)}")
+
+
+@customer_group.command(name="remove")
+@click.argument("name")
+@_CUSTOMERS
+@clear_errors
+def remove_command(name: str, customers: Path) -> None:
+    """Retire un client ; ses sessions s'arrêtent."""
+    Customers(customers).remove(name)
+    click.echo(f"client « {name} » retiré")
+
+
+def _read_password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Mot de passe", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _parse_product(text: str) -> tuple[str, str | None]:
+    product, _, version = text.partition("=")
+    return product, str(parse_version(version)) if version else None
+
+
+AREA_COMMANDS = (serve_command, customer_group)

@@ -1,0 +1,98 @@
+"""`ospi-release publish`, `list`, `withdraw`, `refresh`, `rotate-root`: the vendor's repository."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import msgspec
+
+from ospi_supervisor.publisher.console import clear_errors
+from ospi_supervisor.publisher.publication import publish, refresh, withdraw
+from ospi_supervisor.publisher.repository import Repository
+from ospi_supervisor.publisher.rotation import parse_scheme, rotate_root
+
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_REPOSITORY = click.option(
+    "--repository",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Dossier du dépôt ; un serveur web le présente tel quel.",
+)
+_KEYS = click.option("--keys", required=True, type=_FOLDER, help="Dossier créé par « init ».")
+
+
+@click.command(name="publish")
+@click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_REPOSITORY
+@_KEYS
+@clear_errors
+def publish_command(file: Path, repository: Path, keys: Path) -> None:
+    """Ajoute une archive et sa notice au dépôt, sans gêner les clients qui le lisent."""
+    offer = publish(Repository(repository), keys, file, datetime.now(UTC))
+    click.echo(f"{offer.filename} publié ({offer.size} octets, sha256 {offer.sha256})")
+
+
+@click.command(name="list")
+@_REPOSITORY
+@click.option("--json", "as_json", is_flag=True, help="En JSON.")
+@clear_errors
+def list_command(repository: Path, as_json: bool) -> None:
+    """Liste ce que le dépôt présente."""
+    offers = Repository(repository).offers()
+    if as_json:
+        click.echo(msgspec.json.encode(offers).decode())
+        return
+    for offer in offers:
+        base = f" depuis {offer.base}" if offer.base else ""
+        click.echo(f"{offer.date:%d/%m/%Y}  {offer.product} {offer.version}  {offer.kind}{base}  {offer.size} octets")
+
+
+@click.command(name="withdraw")
+@click.argument("version", metavar="VERSION")
+@click.option("--product", required=True)
+@_REPOSITORY
+@_KEYS
+@clear_errors
+def withdraw_command(version: str, product: str, repository: Path, keys: Path) -> None:
+    """Retire du dépôt toutes les archives d'une version, et sa notice."""
+    for offer in withdraw(Repository(repository), keys, product, version, datetime.now(UTC)):
+        click.echo(f"{offer.filename} retiré")
+
+
+@click.command(name="refresh")
+@_REPOSITORY
+@_KEYS
+@clear_errors
+def refresh_command(repository: Path, keys: Path) -> None:
+    """Signe de nouveau la date du dépôt ; à lancer chaque jour."""
+    for warning in refresh(Repository(repository), keys, datetime.now(UTC)):
+        click.echo(f"attention : {warning}", err=True)
+    click.echo("dépôt daté d'aujourd'hui")
+
+
+@click.command(name="rotate-root")
+@click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    default=("root=2/2",),
+    show_default=True,
+    metavar="RÔLE=SEUIL/NOMBRE",
+    help="Rôle (root, targets, snapshot, timestamp) qui reçoit NOMBRE clés neuves, dont SEUIL doivent signer.",
+)
+@_REPOSITORY
+@_KEYS
+@clear_errors
+def rotate_command(roles: tuple[str, ...], repository: Path, keys: Path) -> None:
+    """Change des clés : publie une nouvelle racine signée par l'ancienne, que chaque client peut suivre."""
+    schemes = dict(parse_scheme(text) for text in roles)
+    rotation = rotate_root(Repository(repository), keys, schemes, datetime.now(UTC))
+    click.echo(
+        f"racine {rotation.version} publiée ; livrez {keys / 'root.json'} avec les prochaines installations.\n"
+        f"Les anciennes clés privées sont dans {keys / 'private' / 'retired'} : détruisez-les."
+    )
+    for offer in rotation.dropped:
+        click.echo(f"{offer.filename} était signé par une clé remplacée : construisez-le et publiez-le de nouveau")
+
+
+REPOSITORY_COMMANDS = (publish_command, list_command, withdraw_command, refresh_command, rotate_command)

@@ -1,0 +1,232 @@
+"""The vendor's repository: static files under TUF metadata, safe to publish into while clients read.
+
+    DIR/metadata/N.root.json, N.targets.json, N.snapshot.json, timestamp.json
+    DIR/targets/PRODUCT/SHA256.NAME
+
+A file never changes once written, `timestamp.json` aside, which names the rest and is replaced last and at once: a
+client sees the state before a publication or the one after.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from securesystemslib.signer import CryptoSigner
+from tuf.api.exceptions import UnsignedMetadataError
+from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
+
+from ospi_supervisor.archive.metadata import decode_root, encode
+from ospi_supervisor.domain.offers import REPOSITORY_MARK, Offer, read_offer
+from ospi_supervisor.errors import FeedError, RefusedError
+from ospi_supervisor.files import fsync_dir, write_atomically
+from ospi_supervisor.publisher.keys import load_signers, midnight, root_chain
+
+TARGETS_VALIDITY = timedelta(days=365)
+SNAPSHOT_VALIDITY = timedelta(days=30)
+TIMESTAMP_VALIDITY = timedelta(days=7)
+"""How long clients can be shown an old state by whom stands between (a freeze); refreshed each day, so that the
+vendor has a week to mend a refresh that fails."""
+
+SNAPSHOT_RENEWAL = timedelta(days=10)
+
+Signers = Callable[[str], Sequence[CryptoSigner]]
+"""The keys that sign for a role."""
+
+_Kind = TypeVar("_Kind", Targets, Snapshot, Timestamp)
+
+
+@dataclass
+class State:
+    """What clients see: the newest metadata of each role, changed in memory before `commit`."""
+
+    targets: Targets
+    snapshot: Snapshot
+    timestamp: Timestamp
+
+    def offers(self) -> list[Offer]:
+        """The targets, described."""
+        found = []
+        for path, target in self.targets.targets.items():
+            offer = read_offer(path, target.length, target.hashes, target.custom or {})
+            found += [offer] if offer else []
+        return found
+
+    def add(self, offer: Offer) -> None:
+        """List `offer`; RefusedError where its names are not fit for a repository."""
+        custom = offer.custom()
+        try:
+            read_offer(offer.path, offer.size, {"sha256": offer.sha256}, custom)
+        except FeedError as error:
+            raise RefusedError(error.problem) from error
+        hashes = {"sha256": offer.sha256}
+        self.targets.targets[offer.path] = TargetFile(offer.size, hashes, offer.path, {"custom": custom})
+
+
+class Repository:
+    """The repository in `folder`. Changes are made by `changing`; reading needs no key."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.metadata = folder / "metadata"
+        self.targets = folder / "targets"
+
+    def offers(self) -> list[Offer]:
+        """What is published, read as it stands; none before the first publication."""
+        return self._read().offers() if self._is_published() else []
+
+    @contextmanager
+    def changing(self, keys: Path, now: datetime) -> Iterator[State]:
+        """The present state, proven by the vendor's own roots in the folder `keys`, for one change at a time.
+
+        RefusedError where somebody else signed it: what is found on a server is never signed again unseen.
+        """
+        self.metadata.mkdir(parents=True, exist_ok=True)
+        self.targets.mkdir(exist_ok=True)
+        with (self.folder / ".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise RefusedError("une autre publication est en cours dans ce dépôt ; attendez sa fin") from None
+            yield self._read(self._published_root(keys)) if self._is_published() else _first_state(now)
+
+    def commit(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
+        """Make `state` what clients see, with new targets. A crash before the end changes nothing for them."""
+        state.targets.version += 1
+        state.targets.expires = midnight(now) + TARGETS_VALIDITY
+        data = self._write("targets", state.targets, signers, root)
+        state.snapshot.meta["targets.json"] = _meta_file(state.targets.version, data)
+        self.commit_snapshot(state, signers, root, now)
+
+    def commit_snapshot(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
+        """A new snapshot and timestamp over unchanged targets."""
+        state.snapshot.version += 1
+        state.snapshot.expires = midnight(now) + SNAPSHOT_VALIDITY
+        data = self._write("snapshot", state.snapshot, signers, root)
+        state.timestamp.snapshot_meta = _meta_file(state.snapshot.version, data)
+        self.commit_timestamp(state, signers, root, now)
+
+    def commit_timestamp(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
+        """A new timestamp: the instant at which all that was written before becomes visible."""
+        state.timestamp.version += 1
+        state.timestamp.expires = now.replace(microsecond=0) + TIMESTAMP_VALIDITY
+        data = signed_by(state.timestamp, signers("timestamp"), root)
+        write_atomically(self.metadata / "timestamp.json", data)
+
+    def add_roots(self, keys: Path) -> None:
+        """Publish the roots of the chain in `keys` that are missing here."""
+        for number, data in enumerate(root_chain(keys), start=1):
+            if not self._root_path(number).exists():
+                write_atomically(self._root_path(number), data)
+
+    def store(self, source: Path, offer: Offer) -> None:
+        """Copy `source`, whose hash `offer` tells, to its place, durably; not visible to clients before `commit`."""
+        final = self.targets / offer.stored_path
+        final.parent.mkdir(exist_ok=True)
+        temporary = final.with_name(f".{final.name}")
+        try:
+            shutil.copyfile(source, temporary)
+            if hash_file(temporary) != offer.sha256:
+                raise RefusedError(f"{source} a changé pendant sa publication ; recommencez")
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(final)
+        finally:
+            temporary.unlink(missing_ok=True)
+        fsync_dir(final.parent)
+        fsync_dir(self.targets)
+
+    def store_bytes(self, data: bytes, offer: Offer) -> None:
+        """Write the small file of `offer` to its place, like `store`."""
+        final = self.targets / offer.stored_path
+        final.parent.mkdir(exist_ok=True)
+        write_atomically(final, data)
+
+    def remove_files(self, offers: Sequence[Offer]) -> None:
+        """Delete the files of targets that are no longer listed."""
+        for offer in offers:
+            (self.targets / offer.stored_path).unlink(missing_ok=True)
+
+    def _is_published(self) -> bool:
+        return (self.metadata / "timestamp.json").exists()
+
+    def _published_root(self, keys: Path) -> Root:
+        """The newest of the vendor's roots that clients can see: a rotation may have been cut short before that."""
+        chain = root_chain(keys)
+        published = [data for number, data in enumerate(chain, start=1) if self._root_path(number).exists()]
+        return decode_root("root.json", (published or chain)[-1]).signed
+
+    def _root_path(self, number: int) -> Path:
+        return self.metadata / f"{number}.root.json"
+
+    def _write(self, role: str, signed: Targets | Snapshot, signers: Signers, root: Root) -> bytes:
+        data = signed_by(signed, signers(role), root)
+        write_atomically(self.metadata / f"{signed.version}.{role}.json", data)
+        return data
+
+    def _read(self, root: Root | None = None) -> State:
+        timestamp = self._load("timestamp", None, Timestamp, root)
+        snapshot = self._load("snapshot", timestamp.snapshot_meta.version, Snapshot, root)
+        targets = self._load("targets", snapshot.meta["targets.json"].version, Targets, root)
+        return State(targets, snapshot, timestamp)
+
+    def _load(self, role: str, version: int | None, kind: type[_Kind], root: Root | None) -> _Kind:
+        path = self.metadata / (f"{role}.json" if version is None else f"{version}.{role}.json")
+        try:
+            metadata: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
+            if root is not None:
+                root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
+        except (DeserializationError, UnsignedMetadataError) as error:
+            raise RefusedError(
+                f"{path} n'est pas signé par les clés actuelles ; vérifiez le dépôt avant de publier"
+            ) from error
+        if not isinstance(metadata.signed, kind):
+            raise RefusedError(f"{path} n'est pas du type attendu ; vérifiez le dépôt avant de publier")
+        return metadata.signed
+
+
+def key_signers(keys: Path) -> Signers:
+    """The private keys in the folder `keys`, read when they are needed."""
+    return lambda role: load_signers(keys, role)
+
+
+def current_root(keys: Path) -> Root:
+    """The newest root of the vendor's own chain in the folder `keys`."""
+    return decode_root("root.json", root_chain(keys)[-1]).signed
+
+
+def signed_by(signed: Signed, signers: Sequence[CryptoSigner], root: Root) -> bytes:
+    """`signed` with the signatures of `signers`; RefusedError where `root` asks for more of them."""
+    metadata: Metadata[Any] = Metadata(signed)
+    for signer in signers:
+        metadata.sign(signer, append=True)
+    try:
+        root.verify_delegate(signed.type, metadata.signed_bytes, metadata.signatures)
+    except UnsignedMetadataError as error:
+        raise RefusedError(
+            f"{root.roles[signed.type].threshold} clés « {signed.type} » doivent signer ; apportez celles qui manquent"
+        ) from error
+    return encode(metadata)
+
+
+def hash_file(path: Path) -> str:
+    """The sha256 of the file `path`, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _first_state(now: datetime) -> State:
+    # `commit` adds one to each version, so clients see versions 2 first, which is as good as any.
+    targets = Targets(1, None, now, {}, None, {"x-ospi": REPOSITORY_MARK})
+    return State(targets, Snapshot(1, None, now, {}), Timestamp(1, None, now, MetaFile(1)))
+
+
+def _meta_file(version: int, data: bytes) -> MetaFile:
+    return MetaFile(version, len(data), {"sha256": hashlib.sha256(data).hexdigest()})

@@ -1,0 +1,148 @@
+"""Changing the vendor's keys: a new root, signed by the old one, that every client can follow.
+
+No instant leaves a client behind: the repository's metadata are first signed by the old and the new keys together,
+and the new root is published last.
+"""
+
+import copy
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner
+from tuf.api.metadata import Metadata, Root
+
+from ospi_supervisor.archive.metadata import decode_root
+from ospi_supervisor.archive.reader import Archive
+from ospi_supervisor.archive.trust import Trust
+from ospi_supervisor.domain.offers import Offer, OfferKind
+from ospi_supervisor.errors import ArchiveError, RefusedError
+from ospi_supervisor.files import fsync_dir, write_atomically
+from ospi_supervisor.publisher.keys import (
+    ROLES,
+    ROOT_VALIDITY,
+    load_signers,
+    midnight,
+    new_key,
+    sign,
+)
+from ospi_supervisor.publisher.repository import Repository, State, current_root
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """How many keys a role has from now on, and how many of them must sign."""
+
+    threshold: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What was done. `dropped` are archives that the new root does not prove: to be built and published anew."""
+
+    version: int
+    dropped: tuple[Offer, ...]
+
+
+def parse_scheme(text: str) -> tuple[str, Scheme]:
+    """`ROLE=THRESHOLD/COUNT`, such as `targets=2/3`; RefusedError where it is anything else."""
+    match = re.fullmatch(r"([a-z]+)=(\d{1,2})/(\d{1,2})", text)
+    if not match or match[1] not in ROLES or not 1 <= int(match[2]) <= int(match[3]):
+        raise RefusedError(f"« {text} » : attendu RÔLE=SEUIL/NOMBRE, par exemple targets=2/3")
+    return match[1], Scheme(int(match[2]), int(match[3]))
+
+
+def rotate_root(repository: Repository, keys: Path, schemes: Mapping[str, Scheme], now: datetime) -> Rotation:
+    """Give the roles in `schemes` new keys, in a new root signed by the old root's keys; publish it.
+
+    The old private keys go to `private/retired`. RefusedError where too few of the old root's keys are there.
+    """
+    old_root = current_root(keys)
+    with repository.changing(keys, now) as state:
+        old = {role: load_signers(keys, role) for role in ROLES}
+        replaced = [path for role in schemes for path in (keys / "private").glob(f"{role}-*.pem")]
+        new = {role: _new_signers(keys, role, scheme.count) for role, scheme in schemes.items()}
+        root = _next_root(old_root, new, schemes, now)
+        # The old root's signatures may be the new one's too, where the root's keys stay.
+        data = sign(Metadata(root), [*old["root"], *new.get("root", [])])
+        _check_follows(old_root, data)
+        dropped = _drop_unproven(repository, state, data, now)
+        # All that can be refused was; from here on the new root exists.
+        for name in (f"{root.version}.root.json", "root.json"):
+            write_atomically(keys / name, data)
+
+        def both(role: str) -> Sequence[CryptoSigner]:
+            return [*old[role], *new.get(role, [])]
+
+        repository.commit(state, both, root, now)
+        repository.add_roots(keys)
+        _retire(keys, replaced)
+    repository.remove_files(dropped)
+    return Rotation(root.version, tuple(dropped))
+
+
+def _new_signers(keys: Path, role: str, count: int) -> list[CryptoSigner]:
+    """New private keys. They sign nothing before a root names them, so that a crash here costs nothing."""
+    private = keys / "private"
+    first = 1 + max((_number(path) for path in private.rglob(f"{role}-*.pem")), default=0)
+    return [CryptoSigner(new_key(private / f"{role}-{number}.pem")) for number in range(first, first + count)]
+
+
+def _next_root(
+    old_root: Root, new: Mapping[str, Sequence[CryptoSigner]], schemes: Mapping[str, Scheme], now: datetime
+) -> Root:
+    root = copy.deepcopy(old_root)
+    root.version += 1
+    root.expires = midnight(now) + ROOT_VALIDITY
+    for role, signers in new.items():
+        for key in list(root.roles[role].keyids):
+            root.revoke_key(key, role)
+        for signer in signers:
+            root.add_key(signer.public_key, role)
+        root.roles[role].threshold = schemes[role].threshold
+    return root
+
+
+def _check_follows(old_root: Root, data: bytes) -> None:
+    metadata = decode_root("root.json", data)
+    for root in (old_root, metadata.signed):
+        if not root.get_verification_result("root", metadata.signed_bytes, metadata.signatures).verified:
+            raise RefusedError(
+                f"{root.roles['root'].threshold} clés racine doivent signer ; apportez celles qui manquent"
+            )
+
+
+def _retire(keys: Path, replaced: Sequence[Path]) -> None:
+    """Put the private keys `replaced` aside: the root no longer names them."""
+    retired = keys / "private" / "retired"
+    retired.mkdir(mode=0o700, exist_ok=True)
+    for path in replaced:
+        path.replace(retired / path.name)
+    fsync_dir(retired)
+    fsync_dir(retired.parent)
+
+
+def _drop_unproven(repository: Repository, state: State, root: bytes, now: datetime) -> list[Offer]:
+    """Take out the archives that no client will accept under `root`, because a key that signed them is gone."""
+    dropped = []
+    for offer in state.offers():
+        if offer.kind is OfferKind.NOTICE:
+            continue
+        try:
+            Archive.open(repository.targets / offer.stored_path, Trust(root), now).file.close()
+        except ArchiveError:
+            dropped.append(offer)
+            del state.targets.targets[offer.path]
+    kept_notices = {offer.notice for offer in state.offers()}
+    for offer in state.offers():
+        if offer.kind is OfferKind.NOTICE and offer.path not in kept_notices:
+            dropped.append(offer)
+            del state.targets.targets[offer.path]
+    return dropped
+
+
+def _number(path: Path) -> int:
+    return int(path.stem.rpartition("-")[2])
