@@ -1,0 +1,61 @@
+"""The platform's services: stopped all, held stopped across a reboot, started all, and verified each time."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ospi_supervisor.config import ServiceTable
+from ospi_supervisor.errors import PlatformError
+from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.platform.drivers import CommandDriver, Driver, SystemdDriver
+
+
+class Services:
+    """All services of the platform, in the order in which they start; they stop in the reverse order.
+
+    `hold` is a file: while it is there, systemd does not start the units, whatever a reboot or an administrator
+    asks. Services by commands know no such condition: `ensure_stopped` puts them right after a boot.
+    """
+
+    def __init__(self, tables: Sequence[ServiceTable], hold: Path, account: str | None) -> None:
+        self._hold = hold
+        self._drivers: list[Driver] = [
+            CommandDriver(table, account) if table.systemd is None else SystemdDriver(table, hold) for table in tables
+        ]
+
+    def running(self) -> dict[str, bool]:
+        """Each service by name, and whether it runs."""
+        return {driver.name: driver.is_running() for driver in self._drivers}
+
+    def is_held(self) -> bool:
+        """Whether the services are held stopped."""
+        return self._hold.exists()
+
+    def stop(self) -> None:
+        """Hold the services, then stop each that runs; PlatformError naming the one that does not stop.
+
+        The hold is durable before the first service stops: a power cut in between leaves none to start on
+        half-migrated data.
+        """
+        for driver in self._drivers:
+            driver.prepare_hold()
+        try:
+            self._hold.touch()  # an empty file: it can be made on a full disk too
+            fsync_dir(self._hold.parent)
+        except OSError as error:
+            raise PlatformError(f"impossible d'écrire {self._hold} : {error.strerror}") from error
+        for driver in reversed(self._drivers):
+            driver.stop()
+
+    def ensure_stopped(self) -> None:
+        """The same as `stop`, by the name of what is wanted after a crash or a boot."""
+        self.stop()
+
+    def start(self) -> None:
+        """Release the hold, then start each service that does not run; PlatformError naming the one that fails."""
+        try:
+            self._hold.unlink(missing_ok=True)
+            fsync_dir(self._hold.parent)
+        except OSError as error:
+            raise PlatformError(f"impossible de retirer {self._hold} : {error.strerror}") from error
+        for driver in self._drivers:
+            driver.start()

@@ -1,0 +1,16 @@
+"""The texts that the program writes for other programs: reverse proxies and systemd."""
+
+from pathlib import Path
+
+import jinja2
+
+
+def template(name: str) -> jinja2.Template:
+    """The template `name` of this folder; a value that it names and does not get is a programming error."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - plain text for a server, of values that come from its own configuration
+    )
+    return environment.get_template(name)

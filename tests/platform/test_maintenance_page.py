@@ -1,0 +1,101 @@
+"""The maintenance page in a real browser: what it shows, and how it goes back to the platform."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ospi_supervisor.config import Config
+from ospi_supervisor.platform.health import Health
+from ospi_supervisor.platform.switch import MaintenanceSwitch
+from tests.platform.conftest import Handle, Stub, reply
+
+pytestmark = pytest.mark.system
+PAGE_HEADERS = {"Content-Type": "text/html; charset=utf-8", "X-OSPI-Maintenance": "1", "Cache-Control": "no-store"}
+
+
+@dataclass
+class Gate:
+    """A server that shows the page while the switch is on, as a reverse proxy does."""
+
+    stub: Stub
+    switch: MaintenanceSwitch
+    folder: Path
+
+    def answer(self, handler: BaseHTTPRequestHandler) -> None:
+        if not self.switch.is_on():
+            html = f"<title>portail</title><h1>{handler.command} {handler.path}</h1>"
+            reply(handler, 405 if handler.path == "/envoi" and handler.command == "GET" else 200, html.encode())
+        elif handler.path == "/maintenance/status.json":
+            body = (self.folder / "status.json").read_bytes()
+            reply(handler, 200, body, {**PAGE_HEADERS, "Content-Type": "application/json"})
+        else:
+            reply(handler, 503, (self.folder / "index.html").read_bytes(), PAGE_HEADERS)
+
+
+@pytest.fixture
+def gate(make_config: Callable[..., Config], make_stub: Callable[[Handle], Stub]) -> Gate:
+    """The page is on, seven minutes into the migration."""
+    config = make_config()
+    switch = MaintenanceSwitch(config.maintenance, Health(config.platform), "Portail BI")
+    stub = make_stub(reply)
+    gate = Gate(stub, switch, config.maintenance.page_dir)
+    stub.handle = gate.answer
+    switch.prepare()
+    now = datetime.now(UTC)
+    switch.write_status("migrate", 42, now - timedelta(minutes=7), now + timedelta(hours=1), "Séjours de 2025")
+    switch.on()
+    return gate
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab whose scripts must not fail; a phone's width, where a table or a word too wide would show."""
+    tab = browser.new_page(viewport={"width": 390, "height": 844})
+    errors: list[str] = []
+    tab.on("pageerror", lambda error: errors.append(str(error)))
+    yield tab
+    tab.close()
+    assert errors == []
+
+
+def test_the_page_shows_where_the_update_is(gate: Gate, page: Page) -> None:
+    page.goto(f"{gate.stub.url}/rapports/12")
+    expect(page.locator("#phase")).to_have_text("Migration des données")
+    expect(page.locator("#number")).to_have_text("étape 5 sur 8")
+    expect(page.locator("#detail")).to_have_text("Séjours de 2025 · 42 %")
+    expect(page.locator("#since")).to_contain_text("(7 min)")
+    expect(page.locator("#until")).to_contain_text("vers")
+    expect(page.get_by_text("Service informatique, poste 1234")).to_be_visible()
+    assert page.get_by_role("progressbar").get_attribute("aria-valuenow") == "42"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_it_goes_back_by_itself_to_the_address_asked_for(gate: Gate, page: Page) -> None:
+    page.goto(f"{gate.stub.url}/rapports/12?annee=2025#tableau")
+    gate.switch.off()
+    expect(page.locator("h1")).to_have_text("GET /rapports/12?annee=2025", timeout=15_000)
+    assert page.url.endswith("/rapports/12?annee=2025#tableau")
+
+
+@pytest.mark.parametrize(("action", "ends_at"), [("/saisie", "GET /saisie"), ("/envoi", "GET /")])
+def test_a_form_is_never_sent_twice(gate: Gate, page: Page, action: str, ends_at: str) -> None:
+    """The one that met the page was refused; the user comes back to a page, by GET."""
+    page.set_content(f'<form method="post" action="{gate.stub.url}{action}"><button>Envoyer</button></form>')
+    page.get_by_role("button").click()
+    expect(page.locator("h1")).to_have_text("Mise à jour en cours")
+    gate.switch.off()
+    expect(page.locator("h1")).to_have_text(ends_at, timeout=15_000)
+    assert [path for method, path, _ in gate.stub.seen if method == "POST"] == [action]
+
+
+def test_it_says_what_it_can_without_progress(gate: Gate, page: Page) -> None:
+    (gate.folder / "status.json").write_text("{ truncated")
+    page.goto(gate.stub.url)
+    expect(page.locator("h1")).to_have_text("Mise à jour en cours")
+    page.wait_for_timeout(300)
+    expect(page.locator("#step")).to_be_hidden()

@@ -1,0 +1,390 @@
+"""The printed configurations, each in its real server, before stub servers for the platform and the supervisor."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+import urllib3
+
+from ospi_supervisor.config import Config, parse_config
+from ospi_supervisor.platform.health import Health
+from ospi_supervisor.platform.proxy import Kind, render_proxy
+from ospi_supervisor.platform.switch import MaintenanceSwitch
+from tests.platform.conftest import Stub, reply
+from tests.support.proxies import serve
+from tests.support.system import free_port, listens, wait_until
+
+pytestmark = pytest.mark.system
+
+
+@dataclass
+class Site:
+    """A reverse proxy at work, what stands behind it, and the switch."""
+
+    kind: Kind
+    url: str
+    platform: Stub
+    supervisor: Stub
+    switch: MaintenanceSwitch
+    health: Health
+    config: Config
+    http: urllib3.PoolManager
+
+    def ask(self, method: str, path: str, **options: object) -> urllib3.BaseHTTPResponse:
+        return self.http.request(method, self.url + path, retries=False, timeout=10, redirect=False, **options)  # type: ignore[arg-type]
+
+
+def platform_answer(handler: BaseHTTPRequestHandler) -> None:
+    reply(handler, 200, b"old", {"X-Seen-Host": handler.headers.get("Host", "")})
+
+
+def supervisor_answer(handler: BaseHTTPRequestHandler) -> None:
+    """An event each 100 ms, stamped with the time it was sent; anything else is echoed by its size."""
+    if handler.path.endswith("/events"):
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream")
+        handler.send_header("X-Accel-Buffering", "no")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        for _ in range(5):
+            data = f"data: {time.time()}\n\n".encode()
+            handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            handler.wfile.flush()
+            time.sleep(0.1)
+        handler.wfile.write(b"0\r\n\r\n")
+    else:
+        reply(handler, 200, handler.headers.get("Content-Length", "0").encode())
+
+
+@pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
+def server(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """One server for the module: each test leaves the flag down and both stubs up.
+
+    Its folder lies outside pytest's own, which the accounts of web servers cannot enter.
+    """
+    with tempfile.TemporaryDirectory(prefix="ospi-proxy-") as folder:
+        Path(folder).chmod(0o755)
+        with running_site(request.param, Path(folder)) as site:
+            yield site
+
+
+@contextmanager
+def running_site(kind: Kind, folder: Path) -> Iterator[Site]:
+    """A reverse proxy with the printed configuration, its stubs and its switch."""
+    port = free_port()
+    platform, supervisor = Stub(free_port(), platform_answer), Stub(free_port(), supervisor_answer)
+    platform.start()
+    supervisor.start()
+    config = _config(folder, port, platform, supervisor)
+    health = Health(config.platform)
+    switch = MaintenanceSwitch(config.maintenance, health, config.platform.name)
+    switch.prepare()
+    command = serve(kind, folder, render_proxy(kind, config), port)
+    environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    try:
+        wait_until(lambda: listens(port) or process.poll() is not None, kind)
+        assert process.poll() is None, (folder / "output").read_text()
+        with urllib3.PoolManager(maxsize=8) as http:
+            yield Site(kind, f"http://127.0.0.1:{port}", platform, supervisor, switch, health, config, http)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+        platform.stop()
+        supervisor.stop()
+
+
+def _config(folder: Path, port: int, platform: Stub, supervisor: Stub) -> Config:
+    return parse_config(
+        {
+            "supervisor": {"state_dir": str(folder / "state"), "listen": f"127.0.0.1:{supervisor.port}"},
+            "platform": {
+                "product": "portail",
+                "name": "Portail d'essai",
+                "root": str(folder / "platform"),
+                "public_url": f"http://127.0.0.1:{port}/",
+                "health_url": f"{platform.url}/health",
+            },
+            "maintenance": {"flag": str(folder / "maintenance" / "flag"), "page_dir": str(folder / "page")},
+            "backup": {"directory": str(folder / "backup")},
+            "trust": {"root": str(folder / "root.json")},
+        }
+    )
+
+
+@pytest.fixture
+def site(server: Site) -> Iterator[Site]:
+    """The module's server, put back into its first state."""
+    yield server
+    server.switch.off()
+    for stub in (server.platform, server.supervisor):
+        if stub.server is None:
+            stub.start()
+        stub.seen.clear()
+
+
+def assert_page(answer: urllib3.BaseHTTPResponse, *, body: bool = True) -> None:
+    assert answer.status == 503
+    assert answer.headers["X-OSPI-Maintenance"] == "1"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert (b"Portail d&#x27;essai" in answer.data) is body
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/", "/rapports/2026/détail?a=1&b=%2F", "/superviseurs", "/.ospi/index.html"])
+def test_the_page_answers_every_method_and_address_while_the_flag_is_up(site: Site, method: str, path: str) -> None:
+    site.switch.on()
+    body = b"x=1" if method in ("POST", "PUT", "PATCH") else None
+    assert_page(site.ask(method, path, body=body), body=method != "HEAD")
+    assert site.platform.seen == []
+
+
+def test_conditional_and_range_requests_get_the_page_too(site: Site) -> None:
+    site.switch.on()
+    first = site.ask("GET", "/")
+    conditions = {"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT", "Range": "bytes=0-3"}
+    conditions |= {"If-None-Match": first.headers.get("ETag", "*")}
+    assert_page(site.ask("GET", "/", headers=conditions))
+
+
+def test_the_platform_is_reached_without_flag(site: Site) -> None:
+    answer = site.ask("POST", "/a/b?c=d%2Fe", body=b"y" * 3_000_000)
+    assert (answer.status, answer.data) == (200, b"old")
+    method, path, headers = site.platform.seen[-1]
+    assert (method, path) == ("POST", "/a/b?c=d%2Fe")
+    assert headers["X-Forwarded-Proto"] == "http"
+    assert headers["X-Forwarded-For"] == "127.0.0.1"
+    assert answer.headers["X-Seen-Host"] == site.url.removeprefix("http://")
+
+
+def test_an_address_with_encoded_parts_arrives_as_it_was_sent(site: Site) -> None:
+    site.ask("GET", "/documents/a%2Fb%20c")
+    assert site.platform.seen[-1][1] == "/documents/a%2Fb%20c"
+
+
+def test_a_client_cannot_pretend_to_come_from_elsewhere(site: Site) -> None:
+    site.ask("GET", "/superviseur/", headers={"X-Forwarded-For": "10.9.8.7"})
+    assert site.supervisor.seen[-1][2]["X-Forwarded-For"] == "127.0.0.1"
+
+
+def test_the_errors_of_the_platform_pass_as_they_are(site: Site) -> None:
+    def busy(handler: BaseHTTPRequestHandler) -> None:
+        reply(handler, 503, b"its own words")
+
+    former, site.platform.handle = site.platform.handle, busy
+    try:
+        answer = site.ask("GET", "/")
+    finally:
+        site.platform.handle = former
+    assert (answer.status, answer.data) == (503, b"its own words")
+    assert "X-OSPI-Maintenance" not in answer.headers
+
+
+def test_progress_is_served_while_the_flag_is_up_only(site: Site) -> None:
+    site.switch.write_status("migrate", 42, None, None, "Migration des données")
+    assert site.ask("GET", "/maintenance/status.json").status == 404
+    site.switch.on()
+    answer = site.ask("GET", "/maintenance/status.json")
+    assert answer.status == 200
+    assert answer.headers["X-OSPI-Maintenance"] == "1"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"].startswith("application/json")
+    assert json.loads(answer.data)["percent"] == 42
+
+
+def test_a_missing_progress_file_is_no_other_answer_than_not_found_or_the_page(site: Site) -> None:
+    site.switch.on()
+    assert site.ask("GET", "/maintenance/status.json").status in (404, 503)
+
+
+def test_the_page_is_served_with_every_other_process_stopped(site: Site) -> None:
+    site.platform.stop()
+    site.supervisor.stop()
+    site.switch.on()
+    assert_page(site.ask("POST", "/somewhere", body=b"x"))
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_a_dead_platform_without_flag_is_503_and_not_the_maintenance_page(site: Site, method: str) -> None:
+    site.platform.stop()
+    answer = site.ask(method, "/", body=b"x=1" if method == "POST" else None)
+    assert answer.status == 503
+    assert "X-OSPI-Maintenance" not in answer.headers
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert ("La plateforme ne répond pas" in answer.data.decode()) is (method != "HEAD")
+    site.platform.start()
+    assert site.ask("GET", "/").data == b"old"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_request_that_the_stop_of_the_platform_cuts_short_gets_the_page(site: Site, method: str) -> None:
+    """It was sent before the flag went up, and was not answered yet when the services were stopped."""
+
+    def cut(handler: BaseHTTPRequestHandler) -> None:
+        site.switch.on()
+        handler.connection.shutdown(socket.SHUT_RDWR)
+
+    former, site.platform.handle = site.platform.handle, cut
+    try:
+        with urllib3.PoolManager() as fresh:  # Apache closes a connection that served before: clients ask again
+            answer = fresh.request(method, f"{site.url}/long-report", retries=False)
+    finally:
+        site.platform.handle = former
+    assert answer.status == 503 or (site.kind, answer.status) == ("apache", 502)
+    assert answer.headers["X-OSPI-Maintenance"] == "1"
+    assert int(answer.headers["Retry-After"]) > 0
+    assert b"Portail d&#x27;essai" in answer.data
+
+
+def test_a_page_that_was_never_prepared_is_503_all_the_same(site: Site) -> None:
+    site.platform.stop()
+    for path in site.config.maintenance.page_dir.iterdir():
+        path.unlink()
+    try:
+        dead = site.ask("GET", "/")
+        site.switch.on()
+        flagged = site.ask("POST", "/", body=b"x=1")
+    finally:
+        site.switch.prepare()
+    assert dead.status == 503
+    assert "X-OSPI-Maintenance" not in dead.headers
+    assert flagged.status == 503
+
+
+@pytest.mark.parametrize("path", ["/superviseur", "/superviseur/", "/superviseur/mises-a-jour/suivi?x=1"])
+def test_the_supervisor_is_reachable_with_the_flag_up_and_down(site: Site, path: str) -> None:
+    for flagged in (False, True):
+        if flagged:
+            site.switch.on()
+        assert site.ask("GET", path).status == 200
+        assert site.supervisor.seen[-1][1] == path
+
+
+def test_events_pass_at_once(site: Site) -> None:
+    site.switch.on()
+    answer = site.ask("GET", "/superviseur/api/updates/1/events", preload_content=False)
+    delays = []
+    while line := answer.readline():
+        if line.startswith(b"data: "):
+            delays.append(time.time() - float(line[6:]))
+    assert len(delays) == 5
+    assert sorted(delays)[2] < 0.05
+
+
+@pytest.mark.parametrize(
+    ("path", "size", "passes"),
+    [
+        ("/superviseur/mises-a-jour/televersements/abc", 8 << 20, True),
+        ("/superviseur/mises-a-jour/televersements/abc", 10 << 20, False),
+        ("/superviseur/mises-a-jour/import", (64 << 20) + 4096, True),
+        ("/superviseur/mises-a-jour/import", 66 << 20, False),
+    ],
+)
+def test_bodies_up_to_their_limit_reach_the_supervisor(site: Site, path: str, size: int, passes: bool) -> None:
+    try:
+        answer = site.ask("PATCH" if "televersements" in path else "POST", path, body=b"\0" * size)
+    except urllib3.exceptions.ProtocolError:
+        assert not passes  # the server may close without reading what it refuses
+    else:
+        assert (answer.status, answer.data) == (200, str(size).encode()) if passes else answer.status >= 400
+
+
+def test_websockets_of_the_platform_pass(site: Site) -> None:
+    def upgrade(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(101)
+        handler.send_header("Upgrade", "websocket")
+        handler.send_header("Connection", "Upgrade")
+        handler.end_headers()
+        handler.wfile.write(handler.rfile.read(5).upper())
+        handler.close_connection = True
+
+    former, site.platform.handle = site.platform.handle, upgrade
+    try:
+        assert _websocket_echo(site) == b"HELLO"
+    finally:
+        site.platform.handle = former
+
+
+def _websocket_echo(site: Site) -> bytes:
+    port = int(site.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        client.sendall(
+            f"GET /live HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n".encode()
+            + b"Upgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
+        )
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += client.recv(1024)
+        assert head.startswith(b"HTTP/1.1 101")
+        rest = head.split(b"\r\n\r\n", 1)[1]
+        client.sendall(b"hello")
+        while len(rest) < 5:
+            rest += client.recv(5)
+        return rest
+
+
+def test_a_hundred_requests_a_second_see_only_the_platform_or_the_page(site: Site) -> None:
+    """While the flag goes up and down, and the platform dies and comes back behind it."""
+    seen: Counter[str] = Counter()
+    done = Event()
+
+    def client() -> None:
+        while not done.wait(0.01):
+            seen[_what(site.ask("GET", "/deep/address"))] += 1
+
+    thread = Thread(target=client)
+    thread.start()
+    try:
+        while seen.total() < 200:
+            time.sleep(0.15)
+            site.switch.on()
+            site.switch.confirm(True)
+            site.platform.stop()
+            time.sleep(0.1)
+            site.platform.start()
+            site.switch.off()
+            site.switch.confirm(False)
+    finally:
+        done.set()
+        thread.join()
+    assert set(seen) == {"platform", "page"}
+
+
+def _what(answer: urllib3.BaseHTTPResponse) -> str:
+    if answer.status == 200 and answer.data == b"old":
+        return "platform"
+    if answer.status == 503 and answer.headers.get("X-OSPI-Maintenance") == "1" and b"Portail" in answer.data:
+        return "page"
+    return f"{answer.status} {answer.data[:80]!r}"
+
+
+def test_the_public_view_follows_the_switch(site: Site) -> None:
+    assert site.health.public() == "platform"
+    site.switch.on()
+    assert site.health.public() == "maintenance"
+
+
+@pytest.mark.parametrize("kind", ["nginx", "apache", "caddy"])
+def test_a_name_with_tls_is_rendered(make_config: Callable[..., Config], kind: Kind) -> None:
+    addresses = {"public_url": "https://bi.hopital.example/", "health_url": "http://127.0.0.1:8080/health"}
+    text = render_proxy(kind, make_config(platform=addresses))
+    assert "bi.hopital.example" in text
+    assert "443" in text
+    assert "http://127.0.0.1:8080" in text

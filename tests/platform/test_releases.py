@@ -1,0 +1,101 @@
+"""Releases: names, the link, and what a crash may leave."""
+
+from pathlib import Path
+
+import pytest
+
+from ospi_supervisor.errors import PlatformError
+from ospi_supervisor.platform.releases import Releases
+
+
+@pytest.fixture
+def releases(tmp_path: Path) -> Releases:
+    """Release 11.5.0, in use."""
+    (tmp_path / "releases" / "11.5.0").mkdir(parents=True)
+    (tmp_path / "current").symlink_to("releases/11.5.0")
+    return Releases(tmp_path)
+
+
+def stage(releases: Releases, version: str) -> None:
+    releases.staging(version).mkdir()
+    (releases.staging(version) / "file").write_text(version)
+
+
+def test_a_staged_release_is_published_pointed_to_and_back(releases: Releases) -> None:
+    stage(releases, "11.6.0")
+    assert releases.versions() == ["11.5.0"]
+    releases.publish("11.6.0")
+    assert releases.versions() == ["11.5.0", "11.6.0"]
+    releases.point_to("11.6.0")
+    assert releases.current() == "11.6.0"
+    assert (releases.root / "current" / "file").read_text() == "11.6.0"
+    releases.point_to("11.5.0")
+    assert releases.current() == "11.5.0"
+
+
+def test_pointing_copes_with_a_temporary_link_of_a_former_crash(releases: Releases) -> None:
+    (releases.root / ".current.new").symlink_to("nowhere")
+    releases.point_to("11.5.0")
+    assert releases.current() == "11.5.0"
+    assert sorted(path.name for path in releases.root.iterdir()) == ["current", "releases"]
+
+
+def test_the_link_stays_where_the_new_release_is_missing(releases: Releases) -> None:
+    with pytest.raises(PlatformError, match="bascule est impossible"):
+        releases.point_to("11.6.0")
+    assert releases.current() == "11.5.0"
+
+
+def test_a_missing_or_foreign_link_is_said(releases: Releases, tmp_path: Path) -> None:
+    (tmp_path / "current").unlink()
+    with pytest.raises(PlatformError, match="adopt"):
+        releases.current()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "current").symlink_to("elsewhere")
+    with pytest.raises(PlatformError, match="hors de"):
+        releases.current()
+
+
+def test_publishing_never_replaces_a_release(releases: Releases) -> None:
+    stage(releases, "11.5.0")
+    with pytest.raises(PlatformError, match="existe déjà"):
+        releases.publish("11.5.0")
+
+
+def test_publishing_what_was_not_staged_is_an_error_in_words(releases: Releases) -> None:
+    with pytest.raises(PlatformError, match="impossible de mettre la version"):
+        releases.publish("11.6.0")
+
+
+def test_removing_takes_release_staging_and_leftovers_and_is_repeatable(releases: Releases) -> None:
+    stage(releases, "11.6.0")
+    releases.publish("11.6.0")
+    stage(releases, "11.6.0")
+    (releases.folder / ".11.6.0.removed" / "half").mkdir(parents=True)
+    for _ in range(2):
+        releases.remove("11.6.0")
+        assert [path.name for path in releases.folder.iterdir()] == ["11.5.0"]
+
+
+def test_removing_follows_no_link_and_copes_with_read_only_folders(releases: Releases, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("kept")
+    stage(releases, "11.6.0")
+    (releases.staging("11.6.0") / "link").symlink_to(outside)
+    releases.staging("11.6.0").chmod(0o555)
+    releases.remove("11.6.0")
+    assert (outside / "precious").read_text() == "kept"
+    assert not releases.staging("11.6.0").exists()
+
+
+def test_the_release_in_use_is_never_removed(releases: Releases) -> None:
+    with pytest.raises(PlatformError, match="en service"):
+        releases.remove("11.5.0")
+    assert releases.current() == "11.5.0"
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", ".hidden", "a\n"])
+def test_a_version_that_is_no_plain_name_names_no_folder(releases: Releases, name: str) -> None:
+    with pytest.raises(PlatformError):
+        releases.path(name)
