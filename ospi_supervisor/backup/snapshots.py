@@ -1,0 +1,235 @@
+"""The snapshots of the platform's data: take, prove, restore, export, prune."""
+
+import os
+import re
+import shutil
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ospi_supervisor.backup import record
+from ospi_supervisor.backup.databases import Database
+from ospi_supervisor.backup.export import write_export
+from ospi_supervisor.backup.meter import Meter, nothing
+from ospi_supervisor.backup.record import DatabaseDump, Snapshot
+from ospi_supervisor.backup.restore import FilesRestore, RestoreReport
+from ospi_supervisor.backup.take import Source, take
+from ospi_supervisor.backup.words import reason, shown
+from ospi_supervisor.errors import BackupError
+from ospi_supervisor.files import fsync_dir
+
+FREE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class Snapshots:
+    """The folder of snapshots `directory`, one folder each; one without a record (`snapshot.json`) does not count.
+
+    `keep` full snapshots are kept by `prune`. Nobody else may write to `directory`: it belongs to the worker.
+    """
+
+    def __init__(self, directory: Path, data_dirs: Sequence[Path], databases: Sequence[Database], keep: int) -> None:
+        self._directory = Path(os.path.realpath(directory))
+        self._data_dirs = _outermost(data_dirs)
+        self._databases = databases
+        self._keep = keep
+
+    def estimate(self) -> int:
+        """How many bytes a full snapshot may take: what the data weigh, uncompressed. BackupError as in `take_full`."""
+        return self._source().weight()
+
+    def take_full(
+        self, snapshot_id: str, release: str, *, progress: Callable[[float], None], check: Callable[[], None]
+    ) -> Snapshot:
+        """A snapshot of everything, taken at low priority while the platform works, and read back before it counts.
+
+        `progress` receives percents; `check` is called several times a second and may raise to stop: then, as after
+        a BackupError, nothing is left behind.
+        """
+        return self._take(snapshot_id, release, None, Meter(progress, check))
+
+    def take_increment(
+        self,
+        base_id: str,
+        snapshot_id: str,
+        release: str,
+        *,
+        progress: Callable[[float], None],
+        check: Callable[[], None],
+    ) -> Snapshot:
+        """What differs from the full snapshot `base_id`, the databases dumped anew: together they are the exact state.
+
+        Exact if nobody writes meanwhile. Otherwise as `take_full`, at normal priority: users are waiting.
+        """
+        base = record.load_record(self._folder(base_id))
+        if base.base is not None:
+            raise BackupError(f"la sauvegarde {base_id} n'est pas complète : une autre ne peut pas s'appuyer sur elle")
+        return self._take(snapshot_id, release, base_id, Meter(progress, check))
+
+    def verify(self, snapshot_id: str) -> Sequence[str]:
+        """What is wrong with a snapshot and with the one it completes, in words; nothing where it can be restored."""
+        try:
+            return [
+                problem
+                for link in self._chain(snapshot_id)
+                for problem in record.problems(self._folder(link.id), link, nothing)
+            ]
+        except BackupError as error:
+            return [str(error)]
+
+    def restore(self, snapshot_id: str, *, progress: Callable[[float], None]) -> RestoreReport:
+        """Bring folders and databases back to the snapshot. Nobody may use them meanwhile.
+
+        Deletes no file: what the snapshot does not have is set aside. Killed at any moment, it can be called again
+        and ends the same. BackupError, before anything is touched, where the snapshot is damaged; or where something
+        could not be restored.
+        """
+        meter = Meter(progress, nothing)
+        with _in_words(f"la sauvegarde {snapshot_id} n'a pas pu être restaurée"):
+            links = self._proven_chain(snapshot_id, meter)
+            snapshot, folders = links[-1], [self._folder(link.id) for link in links]
+            databases = self._databases_of(snapshot)
+            data_dirs = [Path(folder) for folder in snapshot.data_dirs]
+            meter.stage(20, 60, 1)
+            files = FilesRestore(folders, data_dirs, self._left_out(), snapshot.taken_at, meter)
+            files.bring_back()
+            meter.stage(60, 99, len(databases))
+            for database, dump in databases:
+                database.restore(folders[-1] / dump.path, dump.facts, meter.tick)
+                meter.advance(1)
+            report = files.settle()
+        meter.finish()
+        return report
+
+    def export(self, snapshot_id: str, file: Path) -> None:
+        """Write `file`, one tar that standard tools read: the folders' exact state and the databases' dumps.
+
+        BackupError where the snapshot is damaged or `file` exists; then nothing is left.
+        """
+        if found := self.verify(snapshot_id):
+            raise BackupError(f"la sauvegarde {snapshot_id} ne peut pas être exportée : {found[0]}")
+        with _in_words(f"{file} n'a pas pu être écrit"):
+            write_export([self._folder(link.id) for link in self._chain(snapshot_id)], file)
+
+    def list(self) -> Sequence[Snapshot]:
+        """The complete snapshots, oldest first."""
+        found = []
+        for name in self._names():
+            with suppress(BackupError):  # `unusable` names these
+                found.append(record.load_record(self._directory / name))
+        return sorted(found, key=lambda snapshot: snapshot.taken_at)
+
+    def unusable(self) -> Sequence[str]:
+        """The names of the folders that are no complete snapshot: interrupted attempts, or damaged records."""
+        return sorted(set(self._names()) - {snapshot.id for snapshot in self.list()})
+
+    def drop(self, snapshot_id: str) -> None:
+        """Remove a snapshot or what an interrupted attempt left of it; nothing where there is none.
+
+        BackupError where an increment still needs it.
+        """
+        if dependent := [snapshot.id for snapshot in self.list() if snapshot.base == snapshot_id]:
+            raise BackupError(f"la sauvegarde {snapshot_id} est gardée : {dependent[0]} s'appuie sur elle")
+        folder = self._folder(snapshot_id)
+        if folder.is_dir():
+            with _in_words(f"la sauvegarde {snapshot_id} n'a pas pu être supprimée"):
+                (folder / record.RECORD).unlink(missing_ok=True)  # first: half removed, it must not count any more
+                fsync_dir(folder)
+                shutil.rmtree(folder)
+
+    def drop_if_partial(self, snapshot_id: str) -> None:
+        """Remove what an interrupted attempt left; a complete snapshot stays."""
+        if not (self._folder(snapshot_id) / record.RECORD).exists():
+            self.drop(snapshot_id)
+
+    def prune(self, protect: Collection[str]) -> Sequence[str]:
+        """Drop interrupted attempts and all but the newest full snapshots with their increments; say which went.
+
+        Kept besides: those in `protect`, what these complete, and the newest full one that proves to be good.
+        """
+        complete = self.list()
+        kept = self._kept([snapshot for snapshot in complete if snapshot.base is None])
+        kept |= set(protect) | {link.base for link in complete if link.id in protect and link.base}
+        full = [link.id for link in complete if link.base is None and link.id not in kept]
+        increments = [link.id for link in complete if link.base in full]
+        unfinished = [name for name in self._names() if not (self._directory / name / record.RECORD).exists()]
+        dropped = [*(name for name in unfinished if name not in protect), *increments, *full]
+        for name in dropped:
+            self.drop(name)
+        return dropped
+
+    def _kept(self, full: Sequence[Snapshot]) -> set[str]:
+        """The newest full snapshots, and the newest good one where none of these is."""
+        newest_first = [snapshot.id for snapshot in reversed(full)]
+        kept = set(newest_first[: self._keep])
+        if len(newest_first) > len(kept):
+            kept |= set(next(([name] for name in newest_first if not self.verify(name)), []))
+        return kept
+
+    def _take(self, snapshot_id: str, release: str, base_id: str | None, meter: Meter) -> Snapshot:
+        folder = self._folder(snapshot_id)
+        if (folder / record.RECORD).exists():
+            raise BackupError(f"la sauvegarde {snapshot_id} existe déjà")
+        with _in_words(f"la sauvegarde {snapshot_id} n'a pas pu être faite"):
+            self.drop(snapshot_id)
+            folder.mkdir(mode=0o700, parents=True)
+            try:
+                snapshot = take(self._source(), folder, release, self._folder(base_id) if base_id else None, meter)
+            except BaseException:
+                shutil.rmtree(folder)
+                raise
+            fsync_dir(self._directory)
+        meter.finish()
+        return snapshot
+
+    def _source(self) -> Source:
+        return Source(self._data_dirs, self._left_out(), self._databases)
+
+    def _left_out(self) -> frozenset[Path]:
+        return frozenset({self._directory}).union(*(database.files() for database in self._databases))
+
+    def _folder(self, snapshot_id: str) -> Path:
+        if not FREE_ID.fullmatch(snapshot_id):
+            raise BackupError(f"« {shown(snapshot_id)} » n'est pas un nom de sauvegarde")
+        return self._directory / snapshot_id
+
+    def _names(self) -> Sequence[str]:
+        if not self._directory.is_dir():
+            return []
+        return sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+
+    def _chain(self, snapshot_id: str) -> Sequence[Snapshot]:
+        """The full snapshot, and the increment upon it where `snapshot_id` is one. BackupError."""
+        snapshot = record.load_record(self._folder(snapshot_id))
+        return [snapshot] if snapshot.base is None else [record.load_record(self._folder(snapshot.base)), snapshot]
+
+    def _proven_chain(self, snapshot_id: str, meter: Meter) -> Sequence[Snapshot]:
+        links = self._chain(snapshot_id)
+        meter.stage(0, 20, sum(link.size for link in links))
+        for link in links:
+            if found := record.problems(self._folder(link.id), link, meter.tick):
+                raise BackupError(f"la sauvegarde {snapshot_id} est refusée, rien n'a été touché : {found[0]}")
+            meter.advance(link.size)
+        return links
+
+    def _databases_of(self, snapshot: Snapshot) -> Sequence[tuple[Database, DatabaseDump]]:
+        """The drivers for the snapshot's dumps; BackupError where one is declared no more."""
+        drivers = {database.name: database for database in self._databases}
+        if missing := snapshot.databases.keys() - drivers.keys():
+            raise BackupError(f"la base « {min(missing)} » n'est plus déclarée dans la configuration : remettez-la")
+        return [(drivers[name], dump) for name, dump in snapshot.databases.items()]
+
+
+def _outermost(folders: Sequence[Path]) -> Sequence[Path]:
+    """The folders, links resolved, without those that lie in another."""
+    resolved = {Path(os.path.realpath(folder)) for folder in folders}
+    return sorted(folder for folder in resolved if not resolved & set(folder.parents))
+
+
+@contextmanager
+def _in_words(what: str) -> Iterator[None]:
+    """The system's errors as BackupError."""
+    try:
+        yield
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        raise BackupError(f"{what} : {reason(error)}{where}") from error

@@ -1,0 +1,139 @@
+"""SQLite databases: dumped by the backup API, restored as a new file that takes the old one's place."""
+
+import base64
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from ospi_supervisor.backup.attributes import attribute_names
+from ospi_supervisor.backup.words import reason
+from ospi_supervisor.errors import BackupError
+from ospi_supervisor.files import fsync_dir
+
+COMPANIONS = ("-wal", "-shm", "-journal")
+NEW = ".ospi-restauration"
+PAGES_A_STEP = 1024
+INSTRUCTIONS_A_TICK = 100_000
+BUSY_SECONDS = 60.0
+
+
+class SqliteDatabase:
+    """A database in one file at `path`, and its companions beside it."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.dump_name = f"{name}.sqlite3"
+        self.path = Path(os.path.realpath(path))
+
+    def check(self) -> None:
+        """BackupError where there is no readable SQLite database."""
+        with self._errors("ne peut pas être lue"), closing(self._connect()) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+    def size(self) -> int:
+        """The bytes of its file and of its write-ahead log; BackupError where it is missing."""
+        with self._errors("est introuvable"):
+            log = Path(f"{self.path}-wal")
+            return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+    def files(self) -> frozenset[Path]:
+        """The file, its companions, and what an interrupted restore may leave."""
+        return frozenset(Path(f"{self.path}{suffix}") for suffix in ("", *COMPANIONS, NEW))
+
+    def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> dict[str, Any]:
+        """One consistent state, taken while others read and write.
+
+        The read transaction keeps that state in sight: without it each writer would make the copy begin again.
+        The copy happens in this process, so `low_priority` has nothing to act on.
+        """
+        with self._errors("ne peut pas être sauvegardée"), closing(self._connect()) as source:
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            with closing(sqlite3.connect(to, isolation_level=None)) as target:
+                target.execute("PRAGMA synchronous = OFF")
+                source.backup(target, pages=PAGES_A_STEP, progress=lambda *_: tick())
+            source.execute("ROLLBACK")
+            return _facts(self.path)
+
+    def prove(self, dump: Path, tick: Callable[[], None], *, thorough: bool) -> None:
+        """SQLite's own check of the dump: of its indexes too where `thorough`."""
+        pragma = "integrity_check" if thorough else "quick_check"
+        with self._errors("a une sauvegarde illisible"):
+            uri = f"file:{quote(str(dump))}?mode=ro&immutable=1"
+            with closing(sqlite3.connect(uri, uri=True)) as connection, _ticking(connection, tick):
+                answer = connection.execute(f"PRAGMA {pragma}(1)").fetchone()[0]
+        if answer != "ok":
+            raise BackupError(f"la base « {self.name} » est abîmée : {answer} ; réparez-la avant toute mise à jour")
+
+    def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
+        """Write a new file, remove the old companions, rename.
+
+        An old write-ahead log beside the restored file would bring the migrated rows back: it goes first.
+        """
+        new = Path(f"{self.path}{NEW}")
+        with self._errors("ne peut pas être restaurée"):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with dump.open("rb") as source, new.open("wb") as target:
+                while piece := source.read(1 << 20):
+                    target.write(piece)
+                    tick()
+                _apply(target.fileno(), facts)
+                target.flush()
+                os.fsync(target.fileno())
+            for suffix in COMPANIONS:
+                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            fsync_dir(self.path.parent)
+            new.replace(self.path)
+            fsync_dir(self.path.parent)
+
+    def _connect(self) -> sqlite3.Connection:
+        """Never creates the database: one that is missing is an error."""
+        uri = f"file:{quote(str(self.path))}?mode=rw"
+        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+
+    @contextmanager
+    def _errors(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise BackupError(f"la base « {self.name} » ({self.path}) {what} : {reason(error)}") from error
+
+
+@contextmanager
+def _ticking(connection: sqlite3.Connection, tick: Callable[[], None]) -> Iterator[None]:
+    """Call `tick` while a statement runs; what it raises stops the statement and is raised in its place."""
+    raised: list[BaseException] = []
+
+    def handler() -> int:
+        try:
+            tick()
+        except BaseException as error:  # noqa: BLE001 - raised again below: SQLite would swallow it
+            raised.append(error)
+        return len(raised)
+
+    connection.set_progress_handler(handler, INSTRUCTIONS_A_TICK)
+    try:
+        yield
+    except sqlite3.OperationalError:
+        if raised:
+            raise raised[0] from None
+        raise
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    """Owner, mode and attributes (ACLs are among them) of the database's file."""
+    facts = path.stat()
+    attributes = {name: base64.b64encode(os.getxattr(path, name)).decode() for name in attribute_names(path)}
+    return {"mode": stat.S_IMODE(facts.st_mode), "uid": facts.st_uid, "gid": facts.st_gid, "attributes": attributes}
+
+
+def _apply(descriptor: int, facts: Mapping[str, Any]) -> None:
+    os.fchown(descriptor, facts["uid"], facts["gid"])
+    os.fchmod(descriptor, facts["mode"])
+    for name, value in facts["attributes"].items():
+        os.setxattr(descriptor, name, base64.b64decode(value))

@@ -1,0 +1,154 @@
+"""The data folders' part of a snapshot: GNU tar through zstd, made from our list, and read back."""
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from subprocess import PIPE
+from typing import BinaryIO
+
+import psutil
+
+from ospi_supervisor.backup import zstdpipe
+from ospi_supervisor.backup.children import Child, child
+from ospi_supervisor.backup.tarstream import END, Member, sift
+from ospi_supervisor.backup.words import reason
+from ospi_supervisor.errors import BackupError
+
+ATTRIBUTES = (
+    "--acls",
+    "--xattrs",
+    "--xattrs-include=user.*",
+    "--xattrs-include=security.*",
+    "--xattrs-include=trusted.*",
+    "--numeric-owner",
+)
+CREATE = (
+    "tar",
+    "--create",
+    "--format=posix",
+    "--pax-option=delete=atime,delete=ctime",
+    "--sparse",
+    *ATTRIBUTES,
+    "--quoting-style=escape",
+    "--directory=/",
+    "--no-recursion",
+    "--null",
+    "--files-from=-",
+    "--file=-",
+)
+EXTRACT = (
+    "tar",
+    "--extract",
+    "--same-permissions",
+    "--same-owner",
+    "--delay-directory-restore",
+    *ATTRIBUTES,
+    "--quoting-style=escape",
+    "--directory=/",
+    "--file=-",
+)
+
+VANISHED = re.compile(r": (Cannot (stat|open): No such file or directory|File removed before we read it)$")
+MOVING = re.compile(r": (file changed as we read it|File shrank by \d+ bytes; padding with zeros)$")
+HARMLESS = re.compile(r": Warning: |^tar: Exiting with failure status due to previous errors$")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What tar said of the files: how many vanished before it came, and which changed while it read."""
+
+    vanished: int
+    moving: list[str]
+
+
+def write_tarball(paths: Iterable[str], to: Path, tick: Callable[[int], None], *, low_priority: bool) -> Written:
+    """Archive `paths` (relative to `/`, folders without their contents) into `to`, which must not exist.
+
+    `tick` receives the bytes read so far. BackupError names the file that cannot be read, or says that the disk is
+    full.
+    """
+    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    with (
+        tempfile.TemporaryFile(dir=to.parent) as names_file,
+        to.open("xb") as target,
+    ):
+        names_file.write(names)
+        names_file.seek(0)
+        compress = (*zstdpipe.COMMAND, "compress")
+        with (
+            child(CREATE, low_priority=low_priority, stdin=names_file, stdout=PIPE) as tar,
+            child(compress, low_priority=low_priority, stdin=tar.output, stdout=target) as zstd,
+        ):
+            tar.output.close()  # so that tar hears of it when zstd gives up
+            tar_status = tar.wait(lambda: tick(_bytes_read(tar.pid)))
+            if zstd.wait(lambda: tick(_bytes_read(tar.pid))):
+                raise BackupError(
+                    f"la sauvegarde n'a pas pu être écrite dans {to.parent} : {reason(zstd.last_words())}"
+                )
+            return _judge(tar, tar_status)
+
+
+def _bytes_read(pid: int) -> int:
+    try:
+        return int(psutil.Process(pid).io_counters().read_chars)
+    except psutil.Error:  # it has just ended
+        return 0
+
+
+def _judge(tar: Child, status: int) -> Written:
+    """tar's status 1 and 2 cover both what is normal on a live platform and what spoils a backup: its words tell."""
+    said = [line for line in tar.said() if not HARMLESS.search(line)]
+    vanished = [line for line in said if VANISHED.search(line)]
+    moving = [line.removeprefix("tar: ").rpartition(": ")[0] for line in said if MOVING.search(line)]
+    grave = [line for line in said if not VANISHED.search(line) and not MOVING.search(line)]
+    if grave or status not in (0, 1, 2):
+        words = grave[0].removeprefix("tar: ") if grave else f"code {status}"
+        raise BackupError(f"un fichier ne peut pas être sauvegardé : {reason(words)}")
+    return Written(len(vanished), moving)
+
+
+@contextmanager
+def _decompressed(tarball: Path, tick: Callable[[], None], *, low_priority: bool = False) -> Iterator[BinaryIO]:
+    """The contents of `tarball`; what zstd finds wrong, checksum included, is a BackupError after the block."""
+    command = (*zstdpipe.COMMAND, "decompress")
+    with tarball.open("rb") as file, child(command, low_priority=low_priority, stdin=file, stdout=PIPE) as zstd:
+        yield zstd.output
+        if zstd.wait(tick):
+            raise BackupError(f"archive de sauvegarde {tarball} endommagée : {reason(zstd.last_words())}")
+
+
+def members_of(tarball: Path, tick: Callable[[int], None], *, low_priority: bool) -> dict[str, Member]:
+    """Read the whole of `tarball` back and say what it holds, by name; BackupError where it is damaged."""
+    members: dict[str, Member] = {}
+
+    def note(member: Member) -> bool:
+        members[member.name] = member
+        return False
+
+    with _decompressed(tarball, lambda: tick(0), low_priority=low_priority) as contents:
+        sift(contents, note, None, tick)
+    return members
+
+
+def pass_members(tarball: Path, wanted: Collection[str], out: BinaryIO, tick: Callable[[int], None]) -> None:
+    """Copy the members of `tarball` whose names are `wanted` to `out`, as tar, without an end mark."""
+    with _decompressed(tarball, lambda: tick(0)) as contents:
+        sift(contents, lambda member: member.name in wanted, out, tick)
+
+
+def extract(sources: Iterable[tuple[Path, Collection[str]]], tick: Callable[[int], None]) -> None:
+    """Extract from each tarball the names asked of it, below `/`, replacing what stands there. BackupError."""
+    with child(EXTRACT, stdin=PIPE) as tar:
+        try:
+            for tarball, wanted in sources:
+                pass_members(tarball, wanted, tar.input, tick)
+            tar.input.write(END)
+            tar.input.close()
+        except BrokenPipeError:
+            tar.wait(lambda: tick(0))
+        if tar.wait(lambda: tick(0)):
+            raise BackupError(f"la restauration des fichiers a échoué : {reason(tar.last_words())}")

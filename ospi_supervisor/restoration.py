@@ -1,0 +1,72 @@
+"""A backup restored by hand: the data and the release that they belong to, behind the maintenance page."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.restore import RestoreReport
+from ospi_supervisor.errors import BackupError, SupervisorError
+from ospi_supervisor.phases.registry import Adapters
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Restoration:
+    """One restoration. The caller holds the update lock."""
+
+    adapters: Adapters
+    clock: Callable[[], datetime]
+    say: Say
+
+    def run(self, snapshot: Snapshot) -> RestoreReport:
+        """Bring platform and data back to `snapshot`, and open the platform when it is well.
+
+        Before anything changes: BackupError where the snapshot is damaged or its release is gone. Afterwards a
+        failure leaves the maintenance page up and says so: the same command takes it up again, killed or failed,
+        and the safety snapshot holds what was there.
+        """
+        self._check(snapshot)
+        try:
+            return self._restore(snapshot)
+        except SupervisorError as error:
+            raise BackupError(
+                f"{error} ; la page de maintenance est en place : corrigez puis relancez la même commande, ou contactez"
+                " le support"
+            ) from error
+
+    def _check(self, snapshot: Snapshot) -> None:
+        parts = self.adapters
+        if problems := parts.snapshots.verify(snapshot.id):
+            raise BackupError(f"la sauvegarde {snapshot.id} est refusée, rien n'a été touché : {problems[0]}")
+        if snapshot.release not in parts.releases.versions():
+            raise BackupError(
+                f"la sauvegarde {snapshot.id} va avec la version {snapshot.release}, qui n'est plus sur ce serveur ;"
+                " contactez le support"
+            )
+
+    def _restore(self, snapshot: Snapshot) -> RestoreReport:
+        parts = self.adapters
+        self.say("Mise en place de la page de maintenance…")
+        parts.switch.prepare()
+        parts.switch.on()
+        parts.switch.confirm(True)
+        self.say("Arrêt des services…")
+        parts.services.stop()
+        safety = f"avant-restauration-{self.clock():%Y%m%d-%H%M%S}"
+        self.say(f"Sauvegarde de précaution ({safety})…")
+        parts.snapshots.take_full(safety, parts.releases.current(), progress=_nothing, check=lambda: None)
+        self.say(f"Restauration de {snapshot.id}…")
+        report = parts.snapshots.restore(snapshot.id, progress=_nothing)
+        parts.releases.point_to(snapshot.release)
+        self.say(f"Démarrage des services, en version {snapshot.release}…")
+        parts.services.start()
+        parts.health.wait(snapshot.release, parts.config.platform.health_timeout, lambda: None)
+        parts.switch.off()
+        parts.switch.confirm(False)
+        return report
+
+
+def _nothing(percent: float) -> None:
+    """Nobody watches."""

@@ -1,0 +1,100 @@
+"""A platform's data and the snapshots of it."""
+
+import os
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+from ospi_supervisor.backup.databases import make_databases
+from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.restore import RestoreReport
+from ospi_supervisor.backup.snapshots import Snapshots
+from ospi_supervisor.config import DatabaseTable
+from tests.support.postgres import Postgres, postgres_server
+
+
+@dataclass
+class Hospital:
+    """A data folder, a SQLite database in it, and where its snapshots lie."""
+
+    root: Path
+    percents: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.data = self.root / "données"
+        self.data.mkdir(parents=True)
+        self.database = self.data / "portail.db"
+        self.backups = self.root / "sauvegardes"
+        self.snapshots = self.open()
+
+    def open(self, keep: int = 2) -> Snapshots:
+        """The snapshots, as another process would open them."""
+        databases = make_databases([DatabaseTable(name="portail", url=f"sqlite://{self.database}")])
+        return Snapshots(self.backups, [self.data], databases if self.database.exists() else [], keep)
+
+    def make_database(self, rows: int) -> None:
+        """A database in WAL mode, as web applications use it."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("CREATE TABLE sejour (id INTEGER PRIMARY KEY, nom TEXT)")
+            connection.execute("CREATE INDEX nom ON sejour (nom)")
+            connection.executemany("INSERT INTO sejour (nom) VALUES (?)", [(f"séjour {n}",) for n in range(rows)])
+            connection.commit()
+        self.snapshots = self.open()
+
+    def rows(self) -> int:
+        """How many rows the database has."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            return int(connection.execute("SELECT count(*) FROM sejour").fetchone()[0])
+
+    def full(self, name: str = "complete", check: Callable[[], None] = lambda: None) -> Snapshot:
+        """Take a full snapshot."""
+        return self.snapshots.take_full(name, "11.5.0", progress=self.percents.append, check=check)
+
+    def increment(self, name: str = "arret", base: str = "complete") -> Snapshot:
+        """Take an increment."""
+        return self.snapshots.take_increment(base, name, "11.5.0", progress=self.percents.append, check=lambda: None)
+
+    def restore(self, name: str = "arret") -> RestoreReport:
+        """Restore a snapshot."""
+        return self.snapshots.restore(name, progress=self.percents.append)
+
+
+def unavailable(why: str) -> NoReturn:
+    """Fail under CI, else skip, because of what this machine lacks."""
+    if os.environ.get("CI"):
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@contextmanager
+def mounted(*arguments: str) -> Iterator[None]:
+    """A real mount, whose place is the last of `arguments`. Fails under CI, else skips, where none can be made."""
+    done = subprocess.run(["mount", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        unavailable(f"nothing can be mounted here: {done.stderr}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", arguments[-1]], check=True)
+
+
+@pytest.fixture
+def hospital(tmp_path: Path) -> Hospital:
+    return Hospital(tmp_path / "hôpital")
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    folder = tmp_path_factory.getbasetemp() / "pg"
+    for parent in folder.parents:  # the server's account must reach its folder
+        if parent.stat().st_uid == folder.parent.stat().st_uid and parent != Path("/"):
+            parent.chmod(parent.stat().st_mode | 0o011)
+    with postgres_server(folder) as server:
+        yield server

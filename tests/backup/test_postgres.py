@@ -1,0 +1,239 @@
+"""A PostgreSQL database comes back exactly, whatever a migration or a killed restore did to it."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ospi_supervisor.backup.databases import make_databases
+from ospi_supervisor.backup.postgres import PostgresDatabase
+from ospi_supervisor.backup.snapshots import Snapshots
+from ospi_supervisor.config import DatabaseTable
+from ospi_supervisor.errors import BackupError
+from tests.support.postgres import Postgres
+
+pytestmark = pytest.mark.system
+
+SCHEMA = """
+CREATE SCHEMA pmsi;
+CREATE TABLE pmsi.sejour (id serial PRIMARY KEY, nom text NOT NULL, montant numeric(10,2), octets bytea);
+CREATE INDEX ON pmsi.sejour (nom);
+CREATE VIEW pmsi.total AS SELECT count(*) AS nombre, sum(montant) AS somme FROM pmsi.sejour;
+CREATE FUNCTION pmsi.double(n int) RETURNS int LANGUAGE sql AS 'SELECT 2 * n';
+INSERT INTO pmsi.sejour (nom, montant, octets)
+    SELECT 'séjour ' || n, n / 100.0, decode(md5(n::text), 'hex') FROM generate_series(1, 20000) n;
+SELECT lo_from_bytea(0, 'un grand objet');
+"""
+MIGRATION = """
+ALTER TABLE pmsi.sejour ADD COLUMN service text;
+DELETE FROM pmsi.sejour WHERE id % 2 = 0;
+DROP VIEW pmsi.total;
+CREATE TABLE nouvelle (id int);
+CREATE SCHEMA migre;
+"""
+RESTORE = """
+import sys
+from pathlib import Path
+from ospi_supervisor.backup.postgres import PostgresDatabase
+database = PostgresDatabase("pmsi", sys.argv[1], Path(sys.argv[2]))
+print("prêt", flush=True)
+database.restore(Path(sys.argv[3]), {}, lambda: None)
+"""
+
+
+def nothing() -> None:
+    """Nobody waits."""
+
+
+class Case:
+    """A database of the platform's role, its driver and its dump."""
+
+    def __init__(self, server: Postgres, name: str, folder: Path) -> None:
+        self.server, self.name = server, name
+        self.secret, self.to = folder / "mot-de-passe", folder / "copie.pgdump"
+        self.secret.write_text(server.password + "\n", encoding="utf-8")
+        server.sql("postgres", f'CREATE DATABASE "{name}" OWNER plateforme')
+        self.change(SCHEMA)
+        server.sql("postgres", f"ALTER DATABASE \"{name}\" SET work_mem TO '7MB'")
+        self.driver = PostgresDatabase("pmsi", server.url(name.replace(" ", "%20")), self.secret)
+
+    def change(self, sql: str) -> None:
+        self.server.sql(self.name, f"SET ROLE plateforme; {sql}")
+
+    def contents(self) -> str:
+        """All that the database is: its properties, its schema and its rows, in a form that compares."""
+        dump = self.server.run("pg_dump", "--create", "--inserts", "-d", self.name)
+        random_words = ("\\restrict", "\\unrestrict")
+        return "\n".join(sorted(line for line in dump.splitlines() if not line.startswith(random_words)))
+
+    def databases(self) -> set[str]:
+        return set(self.server.sql("postgres", "SELECT datname FROM pg_database").splitlines())
+
+
+@pytest.fixture
+def case(postgres: Postgres, tmp_path: Path) -> Iterator[Case]:
+    case = Case(postgres, "pmsi d'essai", tmp_path)
+    yield case
+    for name in case.databases() - {"postgres", "template0", "template1"}:
+        postgres.sql("postgres", f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def test_a_migrated_database_comes_back_exactly(case: Case) -> None:
+    case.driver.check()
+    before, names = case.contents(), case.databases()
+    facts = case.driver.dump(case.to, nothing, low_priority=True)
+    case.driver.prove(case.to, nothing, thorough=True)
+    case.change(MIGRATION)
+    case.server.sql("postgres", f"ALTER DATABASE \"{case.name}\" SET work_mem TO '9MB'")
+    assert case.contents() != before
+    for _ in range(2):
+        case.driver.restore(case.to, facts, nothing)
+        assert case.contents() == before
+        assert case.databases() == names
+
+
+def test_a_database_that_is_gone_comes_back(case: Case) -> None:
+    before = case.contents()
+    case.driver.dump(case.to, nothing, low_priority=False)
+    case.server.sql("postgres", f'DROP DATABASE "{case.name}"')
+    case.driver.restore(case.to, {}, nothing)
+    assert case.contents() == before
+
+
+def test_a_forgotten_session_does_not_stop_a_restore(case: Case) -> None:
+    case.driver.dump(case.to, nothing, low_priority=False)
+    env = {**os.environ, "PGPASSWORD": case.server.password}
+    address = case.server.url(case.name.replace(" ", "%20"))
+    with subprocess.Popen(
+        ["psql", "-Xq", address, "-c", "SELECT 'là'", "-c", "SELECT pg_sleep(600)"],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as session:
+        assert session.stdout is not None
+        assert session.stdout.readline()
+        case.driver.restore(case.to, {}, nothing)
+        assert session.wait(10) != 0
+
+
+def test_a_restore_killed_at_any_instant_ends_exact_when_it_is_called_again(case: Case) -> None:
+    before, names = case.contents(), case.databases()
+    case.driver.dump(case.to, nothing, low_priority=False)
+    began = time.monotonic()
+    case.driver.restore(case.to, {}, nothing)
+    whole = time.monotonic() - began
+    command = [
+        sys.executable,
+        "-c",
+        RESTORE,
+        case.server.url(case.name.replace(" ", "%20")),
+        str(case.secret),
+        str(case.to),
+    ]
+    killed = 0
+    for attempt in range(5):
+        case.change(MIGRATION)
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline()
+            time.sleep(whole * attempt / 5)
+            children = psutil.Process(process.pid).children(recursive=True)
+            process.kill()
+            killed += process.wait() != 0
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive, "a child outlived its worker"
+        case.driver.restore(case.to, {}, nothing)
+        assert case.contents() == before
+        assert case.databases() == names
+    assert killed >= 3
+
+
+def test_the_present_database_stays_until_a_restore_is_complete(case: Case) -> None:
+    case.driver.dump(case.to, nothing, low_priority=False)
+    case.change(MIGRATION)
+    migrated = case.contents()
+    for part in case.to.glob("*.dat.gz"):
+        part.write_bytes(b"rien de lisible")
+    with pytest.raises(BackupError, match="base « pmsi »"):
+        case.driver.restore(case.to, {}, nothing)
+    aside = f"{case.name}_ospi_avant_restauration"
+    case.server.sql("postgres", f'DROP DATABASE "{case.name}"')
+    case.server.sql("postgres", f'ALTER DATABASE "{aside}" RENAME TO "{case.name}"')
+    assert case.contents() == migrated
+
+
+def test_a_dump_is_one_state_while_others_write(case: Case) -> None:
+    stop = threading.Event()
+
+    def transfer() -> None:
+        while not stop.is_set():
+            case.change("UPDATE pmsi.sejour SET montant = montant + CASE id WHEN 1 THEN 1 ELSE -1 END WHERE id <= 2")
+
+    total = case.server.sql(case.name, "SELECT somme FROM pmsi.total")
+    writer = threading.Thread(target=transfer)
+    writer.start()
+    try:
+        case.driver.dump(case.to, nothing, low_priority=True)
+    finally:
+        stop.set()
+        writer.join()
+    case.driver.restore(case.to, {}, nothing)
+    assert case.server.sql(case.name, "SELECT somme FROM pmsi.total") == total
+
+
+def test_a_damaged_dump_is_found(case: Case) -> None:
+    case.driver.dump(case.to, nothing, low_priority=False)
+    (case.to / "toc.dat").write_bytes(b"x")
+    with pytest.raises(BackupError):
+        case.driver.prove(case.to, nothing, thorough=False)
+
+
+def test_what_a_restore_would_lack_is_said_before(case: Case) -> None:
+    case.server.sql("postgres", "ALTER ROLE plateforme NOCREATEDB")
+    try:
+        with pytest.raises(BackupError, match="CREATEDB"):
+            case.driver.check()
+    finally:
+        case.server.sql("postgres", "ALTER ROLE plateforme CREATEDB")
+
+
+def test_a_wrong_password_is_an_error_and_no_password_is_shown(case: Case) -> None:
+    case.secret.write_text("faux-secret")
+    with pytest.raises(BackupError, match="base « pmsi »") as caught:
+        case.driver.check()
+    assert "faux-secret" not in str(caught.value)
+
+
+def test_a_stopped_server_is_an_error(case: Case) -> None:
+    case.server.control("stop", "-m", "fast")
+    try:
+        with pytest.raises(BackupError, match="base « pmsi »"):
+            case.driver.size()
+    finally:
+        case.server.start()
+
+
+def test_a_snapshot_holds_files_and_database_together(case: Case, tmp_path: Path) -> None:
+    data = tmp_path / "données"
+    data.mkdir()
+    (data / "fichier").write_text("avant")
+    table = DatabaseTable(name="pmsi", url=case.server.url(case.name.replace(" ", "%20")), password_file=case.secret)
+    snapshots = Snapshots(tmp_path / "sauvegardes", [data], make_databases([table]), 2)
+    assert snapshots.estimate() > 1_000_000
+    before = case.contents()
+    snapshots.take_full("complete", "1.0", progress=lambda _: None, check=nothing)
+    snapshots.take_increment("complete", "arret", "1.0", progress=lambda _: None, check=nothing)
+    assert list(snapshots.verify("arret")) == []
+    case.change(MIGRATION)
+    (data / "fichier").write_text("après")
+    snapshots.restore("arret", progress=lambda _: None)
+    assert (case.contents(), (data / "fichier").read_text()) == (before, "avant")
+    (tmp_path / "sauvegardes" / "arret" / "bases" / "pmsi.pgdump" / "toc.dat").write_bytes(b"x")
+    with pytest.raises(BackupError, match="rien n'a été touché"):
+        snapshots.restore("arret", progress=lambda _: None)

@@ -1,0 +1,145 @@
+"""A restore survives its own death, and sets aside on the same file system."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.backup.conftest import Hospital, mounted
+from tests.backup.test_snapshots import files_of, migrate
+from tests.backup.trees import add_oddities, fill
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from ospi_supervisor.backup.databases import make_databases
+from ospi_supervisor.backup.snapshots import Snapshots
+from ospi_supervisor.config import DatabaseTable
+root = Path(sys.argv[1])
+databases = make_databases([DatabaseTable(name="portail", url=f"sqlite://{root}/données/portail.db")])
+snapshots = Snapshots(root / "sauvegardes", [root / "données"], databases, 2)
+print("prêt", flush=True)
+"""
+RESTORE = SCRIPT + 'snapshots.restore("arret", progress=lambda percent: None)'
+TAKE = SCRIPT + 'snapshots.take_full("complete", "1.0", progress=lambda percent: None, check=lambda: None)'
+
+
+def kill_a_restore(hospital: Hospital, after: float) -> bool:
+    """Start a restore in a process of its own and kill it `after` seconds of work; whether it was still at work."""
+    command = [sys.executable, "-c", RESTORE, str(hospital.root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        time.sleep(after)
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        assert process.wait() in (0, -signal.SIGKILL)
+        _, alive = psutil.wait_procs(children, timeout=5)
+        assert not alive, "a child outlived its worker"
+        return process.returncode != 0
+
+
+def test_a_restore_killed_at_any_instant_ends_exact_when_it_is_called_again(hospital: Hospital) -> None:
+    fill(hospital.data, 1500)
+    add_oddities(hospital.data)
+    hospital.make_database(20_000)
+    hospital.full()
+    (hospital.data / "service 4" / "dossier-401.dat").write_text("avant l'arrêt")
+    before = files_of(hospital)
+    hospital.increment()
+    began = time.monotonic()
+    hospital.restore()
+    whole = time.monotonic() - began
+    chance = random.Random(20)
+    killed = 0
+    for attempt in range(4):
+        migrate(hospital)
+        for number in range(5, 5 + attempt):
+            shutil.rmtree(hospital.data / f"service {number}")
+        (hospital.data / f"tardif-{attempt}").write_text("tardif")
+        killed += kill_a_restore(hospital, chance.uniform(0, whole))
+        killed += kill_a_restore(hospital, chance.uniform(0, whole / 3))
+        report = hospital.restore()
+        assert files_of(hospital) == before
+        assert hospital.rows() == 20_000
+        assert f"tardif-{attempt}" in {path.name for path in report.moved}
+    assert killed >= 4
+
+
+def test_a_snapshot_killed_in_the_middle_is_left_unfinished_and_taken_again(hospital: Hospital) -> None:
+    (hospital.data / "gros").write_bytes(os.urandom(200_000_000))
+    hospital.make_database(10)
+    with subprocess.Popen([sys.executable, "-c", TAKE, str(hospital.root)], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
+        worker = psutil.Process(process.pid)
+        until = time.monotonic() + 10
+        children: list[psutil.Process] = []
+        while [child.nice() for child in children] != [19, 19]:
+            assert time.monotonic() < until, "tar and zstd never ran at low priority"
+            time.sleep(0.005)
+            children = worker.children()
+        process.kill()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert not alive, "a child outlived its worker"
+    assert hospital.snapshots.unusable() == ["complete"]
+    hospital.full()
+    assert hospital.snapshots.verify("complete") == []
+
+
+@pytest.fixture
+def two_disks(hospital: Hospital) -> Iterator[Hospital]:
+    """The data folder is a file system of its own, and so is a folder in it."""
+    inner = hospital.data / "images"
+    with mounted("-t", "tmpfs", "tmpfs", str(hospital.data)):
+        inner.mkdir()
+        with mounted("-t", "tmpfs", "tmpfs", str(inner)):
+            yield hospital
+
+
+@pytest.mark.system
+def test_what_came_later_stays_on_its_own_file_system(two_disks: Hospital) -> None:
+    inner = two_disks.data / "images"
+    (inner / "image").write_text("image")
+    (two_disks.data / "fichier").write_text("fichier")
+    before = files_of(two_disks)
+    two_disks.full()
+    (inner / "tardive").write_text("image")
+    (two_disks.data / "tardif").write_text("fichier")
+    (inner / "image").write_text("migrée")
+    report = two_disks.restore("complete")
+    assert {(path.parent.parent, path.name) for path in report.moved} == {
+        (inner, "tardive"),
+        (two_disks.data, "tardif"),
+    }
+    for quarantine in report.quarantines:
+        assert quarantine.stat().st_dev == quarantine.parent.stat().st_dev
+        assert quarantine.stat().st_mode & 0o077 == 0
+        shutil.rmtree(quarantine)
+    after = files_of(two_disks)
+    assert {name: facts for name, facts in after.items() if name not in (".", "images")} == {
+        name: facts for name, facts in before.items() if name not in (".", "images")
+    }
+
+
+def test_a_link_that_a_migration_put_in_a_folders_place_is_not_followed(hospital: Hospital, tmp_path: Path) -> None:
+    outside = tmp_path / "ailleurs"
+    outside.mkdir()
+    (outside / "fichier").write_text("à ne pas toucher")
+    (hospital.data / "dossier").mkdir()
+    (hospital.data / "dossier" / "fichier").write_text("donnée")
+    before = files_of(hospital)
+    hospital.full()
+    shutil.rmtree(hospital.data / "dossier")
+    (hospital.data / "dossier").symlink_to(outside)
+    hospital.restore("complete")
+    assert files_of(hospital) == before
+    assert (outside / "fichier").read_text() == "à ne pas toucher"

@@ -1,0 +1,142 @@
+"""A SQLite database is dumped in one state while it is written to, and restored without its old companions."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ospi_supervisor.backup.sqlite import SqliteDatabase
+from ospi_supervisor.errors import BackupError, CancelledError
+
+LEAVE_A_WAL = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA journal_mode = WAL")
+connection.execute("INSERT INTO compte VALUES ('migrée', 1)")
+connection.commit()
+os._exit(0)  # as a program that is killed: the log stays
+"""
+
+
+def nothing() -> None:
+    """Nobody waits."""
+
+
+def balance(path: Path) -> tuple[int, int]:
+    with closing(sqlite3.connect(path)) as connection:
+        return tuple(connection.execute("SELECT count(*), coalesce(sum(montant), 0) FROM compte").fetchone())
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> SqliteDatabase:
+    path = tmp_path / "base de données.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE compte (nom TEXT, montant INTEGER)")
+        connection.executemany("INSERT INTO compte VALUES (?, ?)", [(f"compte {n}" * 20, 0) for n in range(20_000)])
+        connection.commit()
+    return SqliteDatabase("compte", path)
+
+
+def test_a_dump_is_one_state_while_others_write(database: SqliteDatabase, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def transfer() -> None:
+        with closing(sqlite3.connect(database.path, timeout=30)) as connection:
+            while not stop.is_set():
+                connection.execute("UPDATE compte SET montant = montant + 1 WHERE rowid = abs(random()) % 20000 + 1")
+                connection.execute("UPDATE compte SET montant = montant - 1 WHERE rowid = abs(random()) % 20000 + 1")
+                connection.commit()
+
+    writer = threading.Thread(target=transfer)
+    writer.start()
+    try:
+        for number in range(5):
+            dump = tmp_path / f"copie-{number}"
+            database.dump(dump, nothing, low_priority=True)
+            database.prove(dump, nothing, thorough=True)
+            assert balance(dump) == (20_000, 0)
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_a_stale_log_does_not_bring_migrated_rows_back(database: SqliteDatabase, tmp_path: Path) -> None:
+    facts = database.dump(tmp_path / "copie", nothing, low_priority=False)
+    subprocess.run([sys.executable, "-c", LEAVE_A_WAL, database.path], check=True)
+    assert Path(f"{database.path}-wal").stat().st_size > 0
+    database.restore(tmp_path / "copie", facts, nothing)
+    assert not Path(f"{database.path}-wal").exists()
+    assert balance(database.path) == (20_000, 0)
+
+
+def test_a_log_that_a_killed_platform_left_is_part_of_the_dump(database: SqliteDatabase, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", LEAVE_A_WAL, database.path], check=True)
+    database.dump(tmp_path / "copie", nothing, low_priority=False)
+    assert balance(tmp_path / "copie") == (20_001, 1)
+
+
+def test_owner_mode_and_attributes_come_back(database: SqliteDatabase, tmp_path: Path) -> None:
+    os.setxattr(database.path, "user.cle", b"\0valeur")
+    database.path.chmod(0o640)
+    if os.getuid() == 0:
+        os.chown(database.path, 12345, 54321)
+    before = database.path.stat()
+    facts = database.dump(tmp_path / "copie", nothing, low_priority=False)
+    database.path.unlink()
+    database.restore(tmp_path / "copie", facts, nothing)
+    after = database.path.stat()
+    assert stat.filemode(after.st_mode) == "-rw-r-----"
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+    assert os.getxattr(database.path, "user.cle") == b"\0valeur"
+
+
+def test_a_missing_database_is_an_error_and_is_not_created(tmp_path: Path) -> None:
+    database = SqliteDatabase("absente", tmp_path / "absente.db")
+    for act in (database.check, database.size, lambda: database.dump(tmp_path / "copie", nothing, low_priority=True)):
+        with pytest.raises(BackupError, match=r"la base « absente » \(.*absente.db\)"):
+            act()
+    assert not database.path.exists()
+
+
+def test_a_corrupt_database_is_no_good_backup(database: SqliteDatabase, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(database.path)) as connection:
+        connection.execute("CREATE INDEX nom ON compte (nom)")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET rootpage = 2 WHERE name = 'nom'")
+        connection.commit()
+    database.dump(tmp_path / "copie", nothing, low_priority=True)
+    with pytest.raises(BackupError, match="la base « compte »"):
+        database.prove(tmp_path / "copie", nothing, thorough=True)
+
+
+def test_a_damaged_dump_is_found(database: SqliteDatabase, tmp_path: Path) -> None:
+    dump = tmp_path / "copie"
+    database.dump(dump, nothing, low_priority=True)
+    os.truncate(dump, dump.stat().st_size // 2)
+    with pytest.raises(BackupError, match="la base « compte »"):
+        database.prove(dump, nothing, thorough=False)
+
+
+def test_a_check_that_raises_stops_dump_and_proof(database: SqliteDatabase, tmp_path: Path) -> None:
+    database.dump(tmp_path / "copie", nothing, low_priority=True)
+
+    def cancel() -> None:
+        raise CancelledError("annulée")
+
+    with pytest.raises(CancelledError):
+        database.dump(tmp_path / "autre", cancel, low_priority=True)
+    with pytest.raises(CancelledError):
+        database.prove(tmp_path / "copie", cancel, thorough=True)
+
+
+def test_a_link_is_followed_to_the_database(database: SqliteDatabase, tmp_path: Path) -> None:
+    (tmp_path / "lien.db").symlink_to(database.path)
+    assert SqliteDatabase("lien", tmp_path / "lien.db").files() == database.files()
