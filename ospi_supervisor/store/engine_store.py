@@ -1,0 +1,299 @@
+"""`engine.db` as the worker writes it. What stands together in one `transaction` is recorded wholly or not at all."""
+
+import secrets
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from peewee import Database, ModelUpdate
+
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.store.database import WritableDatabase
+from ospi_supervisor.store.engine_models import (
+    ENGINE_MODELS,
+    Answer,
+    EngineModel,
+    Event,
+    Heartbeat,
+    PhaseRecord,
+    Update,
+    VersionLock,
+)
+from ospi_supervisor.store.engine_reader import UNDER_WAY, awaits_intervention
+
+NONCE_BYTES = 10
+FILE_MODE = 0o640
+"""The worker writes, the web account (the folder's group) reads, nobody else sees it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewUpdate:
+    """An update as it is admitted. With `start_at` it is scheduled, else queued."""
+
+    product: str
+    from_version: str
+    source: str
+    requested_by: str
+    archive: Path
+    notice_sha256: str | None
+    notice_read_at: datetime | None
+    start_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredPhase:
+    """Where one phase of an update stands, as recorded."""
+
+    status: PhaseStatus
+    started_at: datetime | None
+    facts: dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredUpdate:
+    """One update as recorded. A `failed_phase` without a `failure` was cancelled there."""
+
+    id: int
+    status: UpdateStatus
+    product: str
+    from_version: str
+    to_version: str | None
+    source: str
+    requested_by: str
+    archive: Path
+    started_at: datetime | None
+    failed_phase: Phase | None
+    failure: str | None
+    cancel_requested: bool
+    attempts: int
+    phases: Mapping[Phase, StoredPhase]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredLock:
+    """A version that failed in that update; `released` by the support, or because the update succeeded at last."""
+
+    id: int
+    product: str
+    version: str
+    update_id: int
+    nonce: str
+    released: bool
+
+
+class EngineStore:
+    """The worker's own view: it alone writes. Every method raises StateError where the disk refuses."""
+
+    def __init__(self, url: str) -> None:
+        self._database = WritableDatabase(url, ENGINE_MODELS, FILE_MODE)
+
+    def transaction(self) -> AbstractContextManager[Database]:
+        """Make one durable step of all the calls within."""
+        return self._database.transaction()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._database.close()
+
+    def beat(self, now: datetime, pid: int) -> None:
+        """A sign of life of the worker."""
+        with self.transaction() as database:
+            Heartbeat.insert(id=1, at=now, pid=pid).on_conflict_replace().execute(database)
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def answered(self) -> set[int]:
+        """The requests that were judged."""
+        with self.transaction() as database:
+            return {row.request_id for row in Answer.select().execute(database)}
+
+    def answer(
+        self, request_id: int, *, accepted: bool, message: str = "", update_id: int | None = None, now: datetime
+    ) -> None:
+        """The judgement of a request. A second one is refused by the database (IntegrityError)."""
+        with self.transaction() as database:
+            Answer.insert(
+                request_id=request_id, at=now, accepted=accepted, message=message, update_id=update_id
+            ).execute(database)
+
+    def admit(self, update: NewUpdate, now: datetime) -> int:
+        """A new update with its pending phases: its number. A second one under way is refused by the database."""
+        status = UpdateStatus.SCHEDULED if update.start_at else UpdateStatus.QUEUED
+        values = vars(update) | {"archive": str(update.archive), "status": status, "queued_at": now}
+        with self.transaction() as database:
+            update_id = int(Update.insert(**values).execute(database))
+            for position, phase in enumerate(Phase, 1):
+                PhaseRecord.insert(
+                    owner=update_id, name=phase, position=position, status=PhaseStatus.PENDING, facts={}
+                ).execute(database)
+        return update_id
+
+    def request_cancel(self, update_id: int) -> None:
+        """Note that the update is to stop."""
+        self._change(update_id, cancel_requested=True)
+
+    # --- which update -----------------------------------------------------------------------------------------
+
+    def under_way(self) -> int | None:
+        """The update that is queued or running."""
+        return self._first(Update.status.in_(UNDER_WAY))
+
+    def awaiting_intervention(self) -> int | None:
+        """The update that left the platform in need of the support, who did not release it yet."""
+        return self._first(awaits_intervention())
+
+    def next_update(self, now: datetime) -> int | None:
+        """The update to work on now: the one under way, else the earliest whose hour has come."""
+        due = self._first((Update.status == UpdateStatus.SCHEDULED) & (Update.start_at <= now))
+        under_way = self.under_way()
+        return due if under_way is None else under_way
+
+    def load(self, update_id: int) -> StoredUpdate | None:
+        """That update, with its phases."""
+        with self.transaction() as database:
+            rows = list(Update.select().where(Update.id == update_id).execute(database))
+            phases = PhaseRecord.select().where(PhaseRecord.owner == update_id).order_by(PhaseRecord.position)
+            return _stored(rows[0], list(phases.execute(database))) if rows else None
+
+    # --- the course of one update -----------------------------------------------------------------------------
+
+    def begin(self, update_id: int, from_version: str, now: datetime) -> bool:
+        """The update runs from here on; False where it was cancelled, or another came before it, in the meantime."""
+        with self.transaction():
+            update = self.load(update_id)
+            if update is None or update.status.is_final or self.under_way() not in (None, update_id):
+                return False
+            self._change(update_id, status=UpdateStatus.RUNNING, from_version=from_version, started_at=now)
+        return True
+
+    def set_phase(self, update_id: int, phase: Phase, **changes: Any) -> None:
+        """Change what is recorded of one phase: `status`, `percent`, `started_at`, `ended_at`, `facts`."""
+        with self.transaction() as database:
+            _where(PhaseRecord, changes, (PhaseRecord.owner == update_id) & (PhaseRecord.name == phase), database)
+
+    def add_event(self, update_id: int, kind: str, phase: Phase, at: datetime, data: Mapping[str, Any]) -> None:
+        """One more event; its document begins with the instant and the phase."""
+        document = {"at": at.isoformat(), "phase": phase.value, **data}
+        with self.transaction() as database:
+            level = data.get("level")
+            Event.insert(owner=update_id, at=at, kind=kind, phase=phase, level=level, data=document).execute(database)
+
+    def set_version(self, update_id: int, product: str, version: str) -> None:
+        """What the archive proved to hold."""
+        self._change(update_id, product=product, to_version=version)
+
+    def set_failure(self, update_id: int, phase: Phase, failure: str | None) -> None:
+        """From here on the update goes backwards; no failure means that it was cancelled."""
+        self._change(update_id, failed_phase=phase, failure=failure, attempts=0)
+
+    def set_attempts(self, update_id: int, attempts: int) -> None:
+        """How often a crash of this update was recovered from, in the direction that it has now."""
+        self._change(update_id, attempts=attempts)
+
+    def finish(self, update_id: int, status: UpdateStatus, now: datetime) -> None:
+        """The update's final status."""
+        self._change(update_id, status=status, ended_at=now)
+
+    def resume(self, update_id: int) -> None:
+        """An update that stopped for an intervention runs again, its attempts counted anew.
+
+        One that had passed the point of no return has no failure any more: it goes on forward.
+        """
+        self._change(update_id, status=UpdateStatus.RUNNING, ended_at=None, attempts=0)
+        with self.transaction() as database:
+            condition = (Update.id == update_id) & (Update.failed_phase == Phase.REOPEN)
+            _where(Update, {"failed_phase": None, "failure": None}, condition, database)
+
+    # --- never twice ------------------------------------------------------------------------------------------
+
+    def lock_version(self, product: str, version: str, update_id: int, now: datetime) -> None:
+        """That version of that product failed in that update; one that is locked stays so, for its first failure."""
+        with self.transaction() as database:
+            if self.locked_by(product, version) is None:
+                VersionLock.insert(
+                    product=product,
+                    version=version,
+                    owner=update_id,
+                    locked_at=now,
+                    nonce=secrets.token_hex(NONCE_BYTES),
+                ).execute(database)
+
+    def locks(self) -> list[StoredLock]:
+        """Every lock that ever was, the newest first."""
+        with self.transaction() as database:
+            rows = list(VersionLock.select().order_by(VersionLock.id.desc()).dicts().execute(database))
+        return [
+            StoredLock(
+                id=row["id"],
+                product=row["product"],
+                version=row["version"],
+                update_id=row["owner"],
+                nonce=row["nonce"],
+                released=row["released_at"] is not None,
+            )
+            for row in rows
+        ]
+
+    def release_lock(self, lock_id: int, by: str, now: datetime) -> None:
+        """That lock holds no more, thanks to that person."""
+        with self.transaction() as database:
+            _where(VersionLock, {"released_at": now, "released_by": by}, VersionLock.id == lock_id, database)
+
+    def release_lock_of(self, update_id: int, by: str, now: datetime) -> None:
+        """The lock of that update holds no more, where it has one."""
+        for lock in self.locks():
+            if lock.update_id == update_id and not lock.released:
+                self.release_lock(lock.id, by, now)
+
+    def locked_by(self, product: str, version: str) -> int | None:
+        """The update whose failure locked that version, if one did."""
+        condition = (VersionLock.product == product) & (VersionLock.version == version)
+        with self.transaction() as database:
+            rows = list(
+                VersionLock.select().where(condition, VersionLock.released_at.is_null()).dicts().execute(database)
+            )
+        return int(rows[-1]["owner"]) if rows else None
+
+    def _change(self, update_id: int, **changes: Any) -> None:
+        with self.transaction() as database:
+            _where(Update, changes, Update.id == update_id, database)
+
+    def _first(self, condition: Any) -> int | None:
+        with self.transaction() as database:
+            rows = list(
+                Update.select().where(condition).order_by(Update.start_at, Update.id).limit(1).execute(database)
+            )
+        return int(rows[0].id) if rows else None
+
+
+def _where(model: type[EngineModel], changes: dict[str, Any], condition: Any, database: Database) -> None:
+    # Not `model.update()`, whose published type the type checker cannot follow.
+    assignments = {getattr(model, name): value for name, value in changes.items()}
+    ModelUpdate(model, assignments).where(condition).execute(database)
+
+
+def _stored(row: Any, phases: list[Any]) -> StoredUpdate:
+    return StoredUpdate(
+        id=row.id,
+        status=UpdateStatus(row.status),
+        product=row.product,
+        from_version=row.from_version,
+        to_version=row.to_version,
+        source=row.source,
+        requested_by=row.requested_by,
+        archive=Path(row.archive),
+        started_at=row.started_at,
+        failed_phase=Phase(row.failed_phase) if row.failed_phase else None,
+        failure=row.failure,
+        cancel_requested=row.cancel_requested,
+        attempts=row.attempts,
+        phases={
+            Phase(phase.name): StoredPhase(
+                status=PhaseStatus(phase.status), started_at=phase.started_at, facts=phase.facts
+            )
+            for phase in phases
+        },
+    )

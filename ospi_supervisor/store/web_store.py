@@ -1,0 +1,234 @@
+"""`web.db` as the program sees it: plain values in, plain frozen values out, one short transaction each.
+
+One connection serves all threads behind a lock: each call takes well under a millisecond, and the web process'
+many threads then hold no connection of their own.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from peewee import IntegrityError, ModelDelete
+
+from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.files import give_to_owner_of_folder
+from ospi_supervisor.store.database import WritableDatabase
+from ospi_supervisor.store.web_models import (
+    WEB_MODELS,
+    Account,
+    Audit,
+    Request,
+    Session,
+    SignInFailure,
+    Upload,
+    WebModel,
+)
+from ospi_supervisor.store.web_rows import AccountRow, AuditRow, RequestRow, SessionRow, UploadRow
+
+
+class WebStore:
+    """`web.db` behind a URL such as `sqlite:////var/lib/ospi-supervisor/web/web.db`; made when absent.
+
+    The models are bound to the store made last: a process has one.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._lock = threading.RLock()
+        self._database = WritableDatabase(url, WEB_MODELS, mode=0o600)
+        give_to_owner_of_folder(self._database.path)
+        self._database.database.bind(WEB_MODELS)
+
+    def close(self) -> None:
+        """Close the connection; the store is of no use afterwards."""
+        with self._lock:
+            self._database.close()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._lock, self._database.transaction():
+            yield
+
+    # --- accounts ---------------------------------------------------------------------------------------------
+
+    def add_account(self, username: str, password_hash: str, groups: tuple[str, ...], now: datetime) -> None:
+        """A new account; RefusedError where the name is taken."""
+        try:
+            with self._transaction():
+                Account.create(username=username, password_hash=password_hash, groups=list(groups), created_at=now)
+        except IntegrityError:
+            raise RefusedError(f"le compte « {username} » existe déjà", code="exists") from None
+
+    def set_password(self, username: str, password_hash: str) -> None:
+        """Another password, which ends the account's sessions; RefusedError where there is no such account."""
+        with self._transaction():
+            account = _account(username)
+            account.password_hash = password_hash
+            account.save()
+            _delete(Session, Session.account == account)
+
+    def remove_account(self, username: str) -> None:
+        """Remove the account and its sessions; RefusedError where there is none."""
+        with self._transaction():
+            _account(username).delete_instance(recursive=True)
+
+    def accounts(self) -> list[AccountRow]:
+        """Every account, by name."""
+        with self._lock:
+            return [_account_row(row) for row in Account.select().order_by(Account.username)]
+
+    def password_hash(self, username: str) -> str | None:
+        """The hash to hold a password against; None where there is no such account."""
+        with self._lock:
+            row = Account.get_or_none(Account.username == username)
+        return None if row is None else str(row.password_hash)
+
+    # --- sessions and failed sign-ins -------------------------------------------------------------------------
+
+    def open_session(self, username: str, token_sha256: str, address: str, now: datetime) -> None:
+        """A session of an existing account. It also notes the sign-in and forgives the account's failures."""
+        with self._transaction():
+            account = _account(username)
+            Session.create(token_sha256=token_sha256, account=account, created_at=now, seen_at=now, address=address)
+            account.last_sign_in_at = now
+            account.save()
+            _delete(SignInFailure, SignInFailure.username == username)
+
+    def session(self, token_sha256: str) -> SessionRow | None:
+        """The session of that token, if it was neither closed nor dropped."""
+        with self._lock:
+            row = Session.get_or_none(Session.token_sha256 == token_sha256)
+            if row is None:
+                return None
+            return SessionRow(account=_account_row(row.account), created_at=row.created_at, seen_at=row.seen_at)
+
+    def touch_session(self, token_sha256: str, now: datetime) -> None:
+        """Note that the session was used."""
+        with self._transaction():
+            Session.update(seen_at=now).where(Session.token_sha256 == token_sha256).execute()
+
+    def close_session(self, token_sha256: str) -> None:
+        """End one session, wherever its cookie was copied to."""
+        with self._transaction():
+            _delete(Session, Session.token_sha256 == token_sha256)
+
+    def forget_before(self, sessions_unseen_since: datetime, failures_before: datetime) -> None:
+        """Drop sessions long unused and failures too old to count."""
+        with self._transaction():
+            _delete(Session, Session.seen_at < sessions_unseen_since)
+            _delete(SignInFailure, SignInFailure.at < failures_before)
+
+    def record_failure(self, username: str, address: str, now: datetime) -> None:
+        """A sign-in that failed."""
+        with self._transaction():
+            SignInFailure.create(username=username, address=address, at=now)
+
+    def failures(self, username: str, address: str, since: datetime) -> tuple[int, int]:
+        """How many sign-ins failed since then, for that account and from that address."""
+        with self._lock:
+            recent = SignInFailure.select().where(SignInFailure.at >= since)
+            return (
+                recent.where(SignInFailure.username == username).count(),
+                recent.where(SignInFailure.address == address).count(),
+            )
+
+    # --- uploads ----------------------------------------------------------------------------------------------
+
+    def add_upload(self, upload: UploadRow) -> None:
+        """A new upload."""
+        with self._transaction():
+            Upload.create(**vars(upload))
+
+    def upload(self, upload_id: str) -> UploadRow | None:
+        """The upload of that identifier."""
+        with self._lock:
+            row = Upload.get_or_none(Upload.id == upload_id)
+        return None if row is None else _upload_row(row)
+
+    def change_upload(self, upload_id: str, **changes: Any) -> UploadRow:
+        """Set some fields; the upload as it is then. RefusedError where it is gone."""
+        with self._transaction():
+            Upload.update(**changes).where(Upload.id == upload_id).execute()
+            row = Upload.get_or_none(Upload.id == upload_id)
+        if row is None:
+            raise RefusedError("ce téléversement n'existe plus ; recommencez-le", code="unknown")
+        return _upload_row(row)
+
+    def remove_upload(self, upload_id: str) -> None:
+        """Forget an upload."""
+        with self._transaction():
+            _delete(Upload, Upload.id == upload_id)
+
+    def uploads(self) -> list[UploadRow]:
+        """Every upload, the newest first."""
+        with self._lock:
+            return [_upload_row(row) for row in Upload.select().order_by(Upload.created_at.desc())]
+
+    # --- requests ---------------------------------------------------------------------------------------------
+
+    def add_request(self, kind: str, payload: dict[str, Any], *, source: str, by: str, now: datetime) -> int:
+        """Something asked of the worker; the number that the queue carries."""
+        with self._transaction():
+            row = Request.create(kind=kind, payload=payload, source=source, requested_by=by, requested_at=now)
+        return int(row.id)
+
+    def request(self, request_id: int) -> RequestRow | None:
+        """The request of that number."""
+        with self._lock:
+            row = Request.get_or_none(Request.id == request_id)
+        return None if row is None else _request_row(row)
+
+    def requests_after(self, request_id: int) -> list[RequestRow]:
+        """The requests made after that one, in their order."""
+        with self._lock:
+            return [_request_row(row) for row in Request.select().where(Request.id > request_id).order_by(Request.id)]
+
+    # --- audit ------------------------------------------------------------------------------------------------
+
+    def record(
+        self, action: str, *, actor: str, now: datetime, address: str = "", detail: str = "", allowed: bool = True
+    ) -> None:
+        """One line of the « traçabilité »; `action` is what was done, in French."""
+        with self._transaction():
+            Audit.create(at=now, actor=actor, address=address, action=action, detail=detail, allowed=allowed)
+
+    def audit(self, limit: int) -> list[AuditRow]:
+        """The newest lines, the newest first."""
+        with self._lock:
+            return [_audit_row(row) for row in Audit.select().order_by(Audit.id.desc()).limit(limit)]
+
+
+def _delete(model: type[WebModel], condition: object) -> None:
+    # Not `model.delete()`, whose published type the type checker cannot follow.
+    ModelDelete(model).where(condition).execute()
+
+
+def _account(username: str) -> Account:
+    row = Account.get_or_none(Account.username == username)
+    if row is None:
+        raise RefusedError(f"il n'y a pas de compte « {username} »", code="unknown")
+    return row
+
+
+def _account_row(row: Account) -> AccountRow:
+    return AccountRow(
+        username=row.username,
+        groups=tuple(row.groups),
+        created_at=row.created_at,
+        last_sign_in_at=row.last_sign_in_at,
+    )
+
+
+def _upload_row(row: Upload) -> UploadRow:
+    return UploadRow(**row.__data__)
+
+
+def _request_row(row: Request) -> RequestRow:
+    return RequestRow(**row.__data__)
+
+
+def _audit_row(row: Audit) -> AuditRow:
+    values = dict(row.__data__)
+    del values["id"]
+    return AuditRow(**values)
