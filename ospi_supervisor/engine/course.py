@@ -1,0 +1,191 @@
+"""Takes one update through its phases, forward or back (engine rules 1 to 3 and 8)."""
+
+import errno
+import logging
+import time
+from dataclasses import dataclass
+
+from ospi_supervisor.domain.lifecycle import (
+    MAX_ATTEMPTS,
+    RULES,
+    Phase,
+    UndoFailure,
+    UpdateStatus,
+    phases_from,
+    rule_of,
+)
+from ospi_supervisor.engine.record import Record, printable
+from ospi_supervisor.engine.run import UpdateRun
+from ospi_supervisor.errors import (
+    CancelledError,
+    LockedVersionError,
+    StateError,
+    SupervisorError,
+    WorkerStoppingError,
+)
+from ospi_supervisor.phases.base import Facts, Level, Registry
+from ospi_supervisor.store.engine_store import EngineStore
+
+logger = logging.getLogger(__name__)
+
+ENTERED_FREELY = (*(rule.phase for rule in RULES if rule.cancellable), Phase.MAINTENANCE)
+"""The phases before which an update may still stop: until users lose the platform."""
+
+
+@dataclass
+class Course:
+    """One update's way. Every method ends with the update finished, or still running where the worker stops."""
+
+    record: Record
+    run: UpdateRun
+    registry: Registry
+    store: EngineStore
+    retry_pause: float
+
+    def forward(self, first: Phase) -> None:
+        """Do `first` and all that follows; where one fails, go back."""
+        for phase in phases_from(first):
+            if phase is Phase.REOPEN:
+                break
+            try:
+                self._do(phase)
+            except WorkerStoppingError as interruption:
+                self.record.leave(phase)
+                self.record.journal(phase, Level.WARNING, sentence(interruption))
+                self.run.close()
+                return
+            except Exception as error:  # noqa: BLE001 - whatever fails, the way back is the same
+                self.turn_back(phase, error)
+                return
+        try:
+            # The point of no return is this record, not what follows it.
+            self.record.enter(Phase.REOPEN)
+        except StateError as error:
+            self.turn_back(Phase.HEALTH, error)
+            return
+        self.reopen()
+
+    def turn_back(self, phase: Phase, error: Exception) -> None:
+        """`phase` failed, or was cancelled: undo it and all before it."""
+        cancelled = isinstance(error, CancelledError)
+        if not isinstance(error, SupervisorError):
+            logger.error("update %s: %s failed", self.record.update_id, phase, exc_info=error)
+        self.record.turn_back(phase, None if cancelled else in_words(error))
+        if phase in self.record.to_undo():
+            self.record.failed(phase)
+        if cancelled:
+            self.record.journal(phase, Level.WARNING, sentence(error))
+        else:
+            self.record.journal(phase, Level.ERROR, f"Échec de la phase « {rule_of(phase).title} ». {sentence(error)}")
+        self.back()
+
+    def back(self) -> None:
+        """Undo what is left to undo; an undo that must not fail and does leaves the rest to the support."""
+        self.run.undoing = True
+        for phase in self.record.to_undo():
+            self.run.phase = phase
+            try:
+                self.record.undoing(phase)
+                self.registry.works[phase].undo(self.run)
+                self.run.flush()
+                self.record.undone(phase)
+            except Exception as error:  # noqa: BLE001 - whatever fails, it must not leave the table's rules
+                self._undo_failed(phase, error)
+                if rule_of(phase).undo_failure is UndoFailure.INTERVENTION:
+                    self.finish(UpdateStatus.INTERVENTION)
+                    return
+        self.finish(self.record.ending())
+
+    def reopen(self, *, again: bool = False) -> None:
+        """Give the platform back to its users, whatever it takes; `again` after a crash or a failure."""
+        failure = ""
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                if again or attempt:
+                    self._work(Phase.START)
+                    self._work(Phase.HEALTH)
+                facts = self._work(Phase.REOPEN)
+            except Exception as error:
+                failure = in_words(error)
+                logger.error("update %s: reopen failed", self.record.update_id, exc_info=error)
+                self.record.journal(Phase.REOPEN, Level.ERROR, f"La réouverture a échoué. {sentence(error)}")
+                time.sleep(self.retry_pause)
+            else:
+                self.record.done(Phase.REOPEN, facts)
+                self.clean_up()
+                return
+        self.give_up(Phase.REOPEN, failure)
+
+    def give_up(self, phase: Phase, failure: str) -> None:
+        """`phase` fails again and again, where nothing else can be tried: only the support can help."""
+        if self.record.failed_phase is None:
+            self.record.turn_back(phase, failure)
+        self.record.failed(phase)
+        self.finish(UpdateStatus.INTERVENTION)
+
+    def clean_up(self) -> None:
+        """The last phase: its failure is a warning on an update that succeeded."""
+        try:
+            self.record.enter(Phase.CLEANUP)
+            self.record.done(Phase.CLEANUP, self._work(Phase.CLEANUP))
+        except Exception as error:
+            logger.error("update %s: cleanup failed", self.record.update_id, exc_info=error)
+            self.record.failed(Phase.CLEANUP)
+            self.record.journal(Phase.CLEANUP, Level.WARNING, f"Le nettoyage est incomplet. {sentence(error)}")
+        self.finish(UpdateStatus.SUCCEEDED)
+
+    def finish(self, status: UpdateStatus) -> None:
+        """Record the end."""
+        self.run.close()
+        self.record.finish(status)
+
+    def _do(self, phase: Phase) -> None:
+        if phase in ENTERED_FREELY:
+            self.record.enter(phase, unless=self.run.turn_back_if_asked)
+        else:
+            self.record.enter(phase)
+        facts = self._work(phase)
+        if phase is Phase.VERIFY:
+            self._identify(str(facts["product"]), str(facts["version"]))
+        self.record.done(phase, facts)
+
+    def _work(self, phase: Phase) -> Facts:
+        self.run.phase = phase
+        facts = self.registry.works[phase].do(self.run)
+        self.run.flush()
+        return facts
+
+    def _identify(self, product: str, version: str) -> None:
+        """Record what the archive proved to be; LockedVersionError where that failed here before (rule 8)."""
+        self.record.identify(product, version)
+        former = self.store.locked_by(product, version)
+        if former is not None:
+            raise LockedVersionError(
+                f"la version {version} a déjà échoué sur cette plateforme (mise à jour n° {former}) et ne peut pas être"
+                " relancée ; contactez le support"
+            )
+
+    def _undo_failed(self, phase: Phase, error: Exception) -> None:
+        logger.error("update %s: undo of %s failed", self.record.update_id, phase, exc_info=error)
+        self.record.failed(phase)
+        title = rule_of(phase).title
+        self.record.journal(phase, Level.ERROR, f"Le retour en arrière a échoué (« {title} »). {sentence(error)}")
+
+
+def in_words(error: Exception) -> str:
+    """What the administrator reads of any error."""
+    if isinstance(error, SupervisorError):
+        words = str(error)
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        words = f"plus d'espace sur le disque ({error.filename or 'fichier inconnu'}) ; libérez-en"
+    elif isinstance(error, OSError):
+        words = f"erreur du système ({error}) ; contactez le support"
+    else:
+        words = f"erreur imprévue ({type(error).__name__} : {error}) ; contactez le support"
+    return printable(words)
+
+
+def sentence(error: Exception) -> str:
+    """The same as a sentence, for the journal."""
+    words = in_words(error).rstrip(".")
+    return f"{words[:1].upper()}{words[1:]}."

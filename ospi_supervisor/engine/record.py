@@ -1,0 +1,242 @@
+"""What is recorded of the update under way: in memory at once, on disk as durably as the disk allows."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from ospi_supervisor.domain.lifecycle import (
+    Phase,
+    PhaseStatus,
+    UpdateStatus,
+    ending_of,
+    locks_version,
+    phases_to_undo,
+)
+from ospi_supervisor.engine.reserve import Reserve
+from ospi_supervisor.errors import StateError
+from ospi_supervisor.phases.base import Level
+from ospi_supervisor.store.engine_store import EngineStore, StoredUpdate
+
+logger = logging.getLogger(__name__)
+
+Step = Callable[[], None]
+"""Something to write, in a transaction of its own or with others, in their order."""
+
+BLOCKED_SECONDS = 1.0
+"""A disk that refused is not asked again for what can wait, for so long."""
+
+_LOG_LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
+
+
+class Record:
+    """The record of one update.
+
+    While the update goes forward and can still be undone, its phases' steps must be on disk before it goes on:
+    StateError is raised where they cannot. Journal and progress, and everything once it goes back or is
+    committed, are written as soon as they can be: undo never depends on recording its own progress.
+    """
+
+    def __init__(self, store: EngineStore, reserve: Reserve, update: StoredUpdate, clock: Callable[[], datetime]):
+        self._store = store
+        self._reserve = reserve
+        self._clock = clock
+        self._backlog: list[Step] = []
+        self._blocked_until = 0.0
+        self.update_id = update.id
+        self.product = update.product
+        self.version = update.to_version
+        self.failed_phase = update.failed_phase
+        self.cancelled = update.failed_phase is not None and update.failure is None
+        self.attempts = update.attempts
+        self.statuses = {phase: stored.status for phase, stored in update.phases.items()}
+        self.started_at = {phase: stored.started_at for phase, stored in update.phases.items()}
+        self.facts: dict[Phase, dict[str, Any]] = {phase: stored.facts for phase, stored in update.phases.items()}
+
+    # --- what stands ------------------------------------------------------------------------------------------
+
+    @property
+    def standing(self) -> Phase:
+        """The furthest phase that was entered and not undone; the first one where there is none."""
+        entered = [phase for phase in Phase if self._is_standing(phase)]
+        return entered[-1] if entered else Phase.VERIFY
+
+    def to_undo(self) -> list[Phase]:
+        """What is left to undo, in the order to do it in; the update has failed."""
+        assert self.failed_phase is not None  # noqa: S101 - the caller's promise, for the type checker
+        return [phase for phase in phases_to_undo(self.failed_phase) if self._is_standing(phase)]
+
+    def _is_standing(self, phase: Phase) -> bool:
+        return self.statuses[phase] not in (PhaseStatus.PENDING, PhaseStatus.UNDONE)
+
+    def cancel_requested(self) -> bool:
+        """Whether an administrator asked for the update's end."""
+        stored = self._store.load(self.update_id)
+        return stored is not None and stored.cancel_requested
+
+    # --- a phase's course -------------------------------------------------------------------------------------
+
+    def enter(self, phase: Phase, unless: Step | None = None) -> None:
+        """The phase is about to change things (engine rule 1: committed before it is called).
+
+        `unless` is asked in the same transaction and may raise: what was decided before it is never overtaken.
+        """
+        now = self._clock()
+        self._phase(phase, PhaseStatus.DOING, now, unless=unless, started_at=now, ended_at=None, percent=0.0)
+        self.started_at[phase] = now
+
+    def leave(self, phase: Phase) -> None:
+        """The phase was interrupted on purpose and is to be done again; one that was not entered stays as it is."""
+        if self.statuses[phase] is PhaseStatus.DOING:
+            self._phase(phase, PhaseStatus.PENDING, self._clock(), started_at=None)
+
+    def done(self, phase: Phase, facts: Mapping[str, Any]) -> None:
+        """The phase is done, with its facts and its journal entry in one transaction."""
+        now = self._clock()
+        merged = {**self.facts[phase], **facts}
+        self._phase(phase, PhaseStatus.DONE, now, facts=merged, ended_at=now, percent=100.0)
+        self.facts[phase] = merged
+
+    def failed(self, phase: Phase) -> None:
+        """The phase's work failed, whether do or undo."""
+        now = self._clock()
+        self._phase(phase, PhaseStatus.FAILED, now, ended_at=now)
+
+    def undoing(self, phase: Phase) -> None:
+        """The phase is about to be undone."""
+        self._phase(phase, PhaseStatus.UNDOING, self._clock())
+
+    def undone(self, phase: Phase) -> None:
+        """The phase is undone."""
+        self._phase(phase, PhaseStatus.UNDONE, self._clock())
+
+    def remember(self, phase: Phase, facts: Mapping[str, Any]) -> None:
+        """Merge `facts` into those of the phase."""
+        merged = {**self.facts[phase], **facts}
+        self._write(lambda: self._store.set_phase(self.update_id, phase, facts=merged), required=self._is_binding())
+        self.facts[phase] = merged
+
+    def identify(self, product: str, version: str) -> None:
+        """What the archive proved to hold."""
+        self._write(lambda: self._store.set_version(self.update_id, product, version), required=True)
+        self.product, self.version = product, version
+
+    def _phase(
+        self, phase: Phase, status: PhaseStatus, now: datetime, unless: Step | None = None, **changes: Any
+    ) -> None:
+        def step() -> None:
+            if unless is not None:
+                unless()
+            self._store.set_phase(self.update_id, phase, status=status, **changes)
+            self._store.add_event(self.update_id, "phase", phase, now, {"status": status.value})
+
+        self._write(step, required=self._is_binding())
+        self.statuses[phase] = status
+        logger.info("update %s: %s %s", self.update_id, phase, status)
+
+    def _is_binding(self) -> bool:
+        return self.failed_phase is None and self.statuses[Phase.REOPEN] is PhaseStatus.PENDING
+
+    # --- the update's course ----------------------------------------------------------------------------------
+
+    def turn_back(self, phase: Phase, failure: str | None) -> None:
+        """The update failed, or was cancelled where there is no failure, in that phase: it goes back from here."""
+        self.failed_phase, self.cancelled, self.attempts = phase, failure is None, 0
+        self._write(lambda: self._store.set_failure(self.update_id, phase, failure), required=False)
+
+    def count_attempt(self) -> None:
+        """One more crash was recovered from."""
+        self.attempts += 1
+        attempts = self.attempts
+        self._write(lambda: self._store.set_attempts(self.update_id, attempts), required=False)
+
+    def ending(self) -> UpdateStatus:
+        """The status that the update is to end in, once what failed is undone."""
+        return ending_of(self.failed_phase, cancelled=self.cancelled)
+
+    def finish(self, status: UpdateStatus) -> None:
+        """The update has ended; its version is locked in the same transaction where engine rule 8 asks for it."""
+        now, phase = self._clock(), self.failed_phase or Phase.CLEANUP
+
+        def step() -> None:
+            self._store.finish(self.update_id, status, now)
+            if status is UpdateStatus.SUCCEEDED:  # after an intervention, and a reopening that was taken up again
+                self._store.release_lock_of(self.update_id, "la réussite de la mise à jour", now)
+            if self.version is not None and self.failed_phase and locks_version(status, self.failed_phase):
+                self._store.lock_version(self.product, self.version, self.update_id, now)
+            self._store.add_event(self.update_id, "end", phase, now, {"status": status.value})
+
+        self._write(step, required=False)
+        logger.info("update %s: %s", self.update_id, status)
+
+    # --- journal and progress ---------------------------------------------------------------------------------
+
+    def journal(self, phase: Phase, level: Level, message: str) -> None:
+        """One line of the journal."""
+        logger.log(_LOG_LEVELS[level], "update %s: %s: %s", self.update_id, phase, printable(message))
+        self._event("log", phase, {"level": level.value, "message": printable(message)})
+
+    def output(self, phase: Phase, lines: list[str], skipped: int) -> None:
+        """The tail of what a hook printed; `skipped` lines before it stand in the log file only."""
+        self._event("log", phase, {"level": "output", "message": "\n".join(lines), "skipped": skipped})
+
+    def progress(self, phase: Phase, percent: float, message: str) -> None:
+        """How far the phase is."""
+        now = self._clock()
+
+        def step() -> None:
+            self._store.set_phase(self.update_id, phase, percent=percent)
+            self._store.add_event(
+                self.update_id, "progress", phase, now, {"percent": round(percent, 1), "message": printable(message)}
+            )
+
+        self._write(step, required=False)
+
+    def _event(self, kind: str, phase: Phase, data: dict[str, Any]) -> None:
+        now = self._clock()
+        self._write(lambda: self._store.add_event(self.update_id, kind, phase, now, data), required=False)
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def flush(self) -> bool:
+        """Write what could not be written yet; whether everything now is."""
+        try:
+            self._write_backlog()
+        except StateError as error:
+            logger.error("%s", error)
+            return False
+        return True
+
+    def _write(self, step: Step, *, required: bool) -> None:
+        self._backlog.append(step)
+        if not required and time.monotonic() < self._blocked_until:
+            return
+        try:
+            self._write_backlog()
+        except Exception as error:
+            if required or not isinstance(error, StateError):
+                self._backlog.remove(step)
+                raise
+            logger.error("%s", error)
+
+    def _write_backlog(self) -> None:
+        try:
+            self._write_all()
+        except StateError:
+            self._blocked_until = time.monotonic() + BLOCKED_SECONDS
+            if not self._reserve.give_up():
+                raise
+            self._write_all()
+        self._blocked_until = 0.0
+
+    def _write_all(self) -> None:
+        with self._store.transaction():
+            for step in self._backlog:
+                step()
+        self._backlog.clear()
+
+
+def printable(text: str) -> str:
+    """`text` with question marks for what is not text: file names and hooks may hold any bytes."""
+    return text.encode("utf-8", "replace").decode("utf-8")

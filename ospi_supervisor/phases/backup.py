@@ -1,0 +1,30 @@
+"""Phase 4, `backup`: a full snapshot while the platform serves. Undo: drop a partial one, keep a complete one."""
+
+from dataclasses import dataclass
+
+from ospi_supervisor.backup.snapshots import Snapshots
+from ospi_supervisor.domain.plan import full_snapshot_id
+from ospi_supervisor.domain.words import size
+from ospi_supervisor.phases.base import Facts, Level, Run
+
+
+@dataclass(frozen=True)
+class Backup:
+    """Takes the snapshot, which proves itself readable before it counts."""
+
+    snapshots: Snapshots
+
+    def do(self, run: Run) -> Facts:
+        """The snapshot's name and size."""
+        name = full_snapshot_id(run.request.id)
+        run.remember(snapshot=name)
+        self.snapshots.drop(name)
+        snapshot = self.snapshots.take_full(
+            name, run.request.from_version, progress=lambda percent: run.progress(percent), check=run.check
+        )
+        run.journal(Level.INFO, f"Données sauvegardées et relues : {size(snapshot.size)}.")
+        return {"snapshot": name, "size": snapshot.size}
+
+    def undo(self, run: Run) -> None:
+        """A complete snapshot stays: it is a good backup, whatever became of the update."""
+        self.snapshots.drop_if_partial(full_snapshot_id(run.request.id))

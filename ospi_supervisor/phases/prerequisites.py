@@ -1,0 +1,44 @@
+"""Phase 2, `prerequisites`: the machine and the platform are fit for this release. Undo: nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ospi_supervisor.config import Config
+from ospi_supervisor.domain.plan import Room, room_needed
+from ospi_supervisor.domain.prerequisites import MachineFacts, Requirements, Verdict, is_refused, judge
+from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.phases.base import Facts, Level, Run
+from ospi_supervisor.phases.release import manifest_of
+
+
+@dataclass(frozen=True)
+class Prerequisites:
+    """Measures and judges; warnings go to the journal (the seed asks it for the memory)."""
+
+    config: Config
+    measure: Callable[[Room], MachineFacts]
+    data_bytes: Callable[[], int]
+
+    def do(self, run: Run) -> Facts:
+        """RefusedError naming every rule that refuses."""
+        manifest = manifest_of(run)
+        room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data_bytes=self.data_bytes())
+        needs = Requirements(version=manifest.requires, os=manifest.os)
+        judgements = judge(self.measure(room), needs, self.config.prerequisites)
+        for judgement in judgements:
+            if judgement.verdict is Verdict.WARNING:
+                run.journal(
+                    Level.WARNING,
+                    f"{judgement.label} : {judgement.measured}, requis {judgement.required}. {judgement.remedy}",
+                )
+        if is_refused(judgements):
+            refusals = [
+                f"{judgement.label} : {judgement.measured}, requis {judgement.required}. {judgement.remedy}"
+                for judgement in judgements
+                if judgement.verdict is Verdict.REFUSED
+            ]
+            raise RefusedError("prérequis non remplis : " + " ; ".join(refusals), code="prerequisites")
+        return {"judgements": [{"rule": item.rule, "verdict": item.verdict.value} for item in judgements]}
+
+    def undo(self, run: Run) -> None:
+        """Nothing was changed."""

@@ -1,0 +1,85 @@
+"""Phase 3, `stage`: build the new release beside the current one, while the platform serves. Undo: delete it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ospi_supervisor.archive.reader import Archive
+from ospi_supervisor.archive.stage import stage
+from ospi_supervisor.archive.trust import Trust
+from ospi_supervisor.config import Config
+from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.domain.manifest import HookPhase, Manifest
+from ospi_supervisor.files import sync_tree
+from ospi_supervisor.phases.base import Facts, Level, Run
+from ospi_supervisor.phases.release import InstalledReleases, ReleaseHooks, account_ids, manifest_of
+from ospi_supervisor.platform.releases import Releases
+
+EXTRACTION_SHARE = 70
+"""How much of the phase's bar is for writing the tree when hooks follow, in percent."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Writes the release's tree from the archive and from what the installed release has, then runs its hooks."""
+
+    config: Config
+    releases: Releases
+    installed: InstalledReleases
+    hooks: ReleaseHooks
+    clock: Callable[[], datetime]
+
+    def do(self, run: Run) -> Facts:
+        """The release lies complete and durable under `releases/VERSION`, not in use."""
+        manifest = manifest_of(run)
+        run.remember(version=manifest.version)
+        self.installed.remove(manifest.version)
+        self._write_tree(run, manifest)
+        self.releases.publish(manifest.version)
+        self._open_writable_folders(manifest)
+        self.hooks.run(run, HookPhase.STAGE, EXTRACTION_SHARE)
+        sync_tree(self.releases.path(manifest.version))
+        return {"version": manifest.version}
+
+    def undo(self, run: Run) -> None:
+        """Delete what was staged; the installed release is never touched."""
+        version = run.facts(Phase.STAGE).get("version")
+        if version is not None:
+            self.installed.remove(version)
+
+    def _write_tree(self, run: Run, manifest: Manifest) -> None:
+        current = self.releases.current()
+        tree = self.installed.tree(current)
+        if tree is None:
+            run.journal(Level.INFO, f"La version {current} n'a pas été relevée : rien n'en sera repris.")
+        share = EXTRACTION_SHARE if manifest.hooks_of(HookPhase.STAGE) else 100
+        trust = Trust.load(self.config.trust.root, self.config.paths.trust_dir)
+        with Archive.open(run.request.archive, trust, self.clock()) as archive:
+            record = stage(
+                archive,
+                self.releases.staging(manifest.version),
+                tree,
+                progress=lambda percent: run.progress(percent * share / 100, "Écriture de la nouvelle version"),
+                check=run.check,
+                hard_links=self._hard_links_are_safe(),
+            )
+        self.installed.save(manifest.version, record)
+        self.installed.save_manifest(manifest)
+        if tree is not None:
+            self.installed.save(current, tree.record)
+
+    def _hard_links_are_safe(self) -> bool:
+        """Files may be shared by two releases only where services and hooks, under another account, cannot
+        write to them (as OSTree does)."""
+        ids = account_ids(self.config.platform.account)
+        return os.geteuid() == 0 and ids is not None and ids[0] != 0
+
+    def _open_writable_folders(self, manifest: Manifest) -> None:
+        """Make the folders that the manifest names writable for the platform's account."""
+        for name in manifest.writable:
+            folder: Path = self.releases.path(manifest.version) / name
+            folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if os.geteuid() == 0 and (ids := account_ids(self.config.platform.account)):
+                os.chown(folder, *ids)

@@ -1,0 +1,195 @@
+"""Requests are judged anew by the worker, once each."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
+from ospi_supervisor.engine.desk import Desk
+from ospi_supervisor.errors import PlatformError
+from ospi_supervisor.phases.base import Run
+from ospi_supervisor.store.automatic_store import AutomaticStore
+from ospi_supervisor.store.web_rows import RequestRow
+from tests.support.engine import OLD, PRODUCT, Bench, fail, now
+
+UPLOAD = "0123abcd"
+
+
+def desk_of(bench: Bench) -> Desk:
+    bench.paths.uploads_dir.mkdir(parents=True, exist_ok=True)
+    (bench.paths.uploads_dir / UPLOAD).touch()
+    store = bench.store()
+    change = AutomaticStore(store).change_setting
+    return Desk(store, PRODUCT, bench.paths.uploads_dir, lambda: OLD, now, bench.unlocking(store), change)
+
+
+def importing(number: int = 1, *, source: str = "import", **payload: Any) -> RequestRow:
+    values = {"upload_id": UPLOAD, "notice_sha256": "ab", "notice_read_at": now().isoformat(), "start_at": None}
+    return RequestRow(
+        id=number, kind="import", payload=values | payload, source=source, requested_by="alice", requested_at=now()
+    )
+
+
+def cancelling(number: int, update_id: object) -> RequestRow:
+    payload = {"update_id": update_id}
+    return RequestRow(
+        id=number, kind="cancel", payload=payload, source="import", requested_by="bob", requested_at=now()
+    )
+
+
+def answer(bench: Bench, number: int) -> dict[str, Any]:
+    found = bench.reader().answer(number)
+    assert found is not None
+    return found
+
+
+def test_an_import_is_admitted_with_its_answer_and_its_notice(bench: Bench) -> None:
+    desk_of(bench).judge(importing())
+    assert answer(bench, 1) == {"accepted": True, "message": "", "update_id": 1}
+    update = bench.update()
+    assert (update["status"], update["from"], update["source"], update["requested_by"]) == (
+        "queued",
+        OLD,
+        "import",
+        "alice",
+    )
+    assert bench.journal("info") == ["Mise à jour demandée par alice."]
+
+
+def test_a_request_is_judged_once(bench: Bench) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing())
+    desk.judge(importing())
+    assert len(bench.reader().updates()) == 1
+
+
+@pytest.mark.parametrize(
+    ("request_row", "words"),
+    [
+        (importing(upload_id="../../etc/passwd"), "demande illisible"),
+        (importing(upload_id=None), "demande illisible"),
+        (importing(upload_id="ffff\n"), "demande illisible"),
+        (importing(upload_id="ffff"), "l'archive n'est plus sur le serveur"),
+        (importing(upload_id="abcd"), "l'archive n'est plus sur le serveur"),  # a link
+        (importing(notice_read_at=None), "la notice n'a pas été lue"),
+        (importing(notice_sha256=["a"]), "demande illisible"),
+        (importing(start_at="demain"), "demande illisible"),
+        (importing(start_at="2030-01-01T00:00:00"), "demande illisible"),
+        (importing(start_at=[12]), "demande illisible"),
+        (importing(source="automatic"), "origine de la demande inconnue"),
+        (cancelling(1, 9), "cette mise à jour est inconnue"),
+        (cancelling(1, "1; DROP TABLE"), "demande illisible"),
+        (cancelling(1, 2**70), "demande illisible"),
+        (RequestRow(id=1, kind="format", payload={}, source="import", requested_by="", requested_at=now()), "inconnue"),
+    ],
+)
+def test_what_the_web_wrote_is_not_believed(bench: Bench, request_row: RequestRow, words: str) -> None:
+    desk = desk_of(bench)
+    (bench.paths.uploads_dir / "abcd").symlink_to("/etc/passwd")
+    desk.judge(request_row)
+    refusal = answer(bench, 1)
+    assert not refusal["accepted"]
+    assert words in refusal["message"]
+    assert bench.reader().updates() == []
+
+
+def test_an_unknown_platform_is_an_answer_too(bench: Bench) -> None:
+    def unknown() -> str:
+        raise PlatformError("le lien current ne mène à aucune version")
+
+    desk = desk_of(bench)
+    replace(desk, installed_version=unknown).judge(importing())
+    assert answer(bench, 1)["message"] == "le lien current ne mène à aucune version"
+
+
+def test_a_second_update_is_refused_while_one_is_under_way(bench: Bench) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing(1))
+    desk.judge(importing(2))
+    assert "est en cours" in answer(bench, 2)["message"]
+
+
+def test_a_scheduled_update_waits_for_its_hour(bench: Bench) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing(1, start_at=(now() + timedelta(hours=1)).isoformat()))
+    bench.run()
+    assert bench.status() is UpdateStatus.SCHEDULED
+    engine = bench.engine()
+    engine.clock = lambda: now() + timedelta(hours=2)
+    engine.run_due()
+    assert bench.status() is UpdateStatus.SUCCEEDED
+
+
+def test_nothing_is_installed_after_an_intervention(bench: Bench) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing(1))
+    bench.run({"do migrate": fail, "undo migrate": fail})
+    desk.judge(importing(2))
+    assert "attend une intervention" in answer(bench, 2)["message"]
+
+
+@pytest.mark.parametrize("start_at", [None, now() + timedelta(days=1)], ids=["queued", "scheduled"])
+def test_an_update_that_did_not_begin_is_cancelled_at_once(bench: Bench, start_at: Any) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing(1, start_at=start_at and start_at.isoformat()))
+    desk.judge(cancelling(2, 1))
+    assert answer(bench, 2) == {"accepted": True, "message": "", "update_id": 1}
+    assert bench.status() is UpdateStatus.CANCELLED
+    assert bench.events()[-1][0] == "end"
+    bench.run()
+    assert bench.traced() == []
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+def test_a_running_update_is_cancelled_only_before_maintenance(bench: Bench, phase: Phase) -> None:
+    desk = desk_of(bench)
+    early = list(Phase).index(phase) < list(Phase).index(Phase.MAINTENANCE)
+
+    def cancel(_run: Run) -> None:
+        desk.judge(cancelling(2, 1))
+
+    desk.judge(importing(1))
+    bench.run({f"did {phase}": cancel})
+    assert answer(bench, 2)["accepted"] is early
+    assert bench.status() is (UpdateStatus.CANCELLED if early else UpdateStatus.SUCCEEDED)
+
+
+def test_an_update_that_ended_is_not_cancelled(bench: Bench) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing(1))
+    bench.run()
+    desk.judge(cancelling(2, 1))
+    assert "ne peut plus être annulée" in answer(bench, 2)["message"]
+
+
+def setting(number: int, **payload: Any) -> RequestRow:
+    return RequestRow(
+        id=number, kind="setting", payload=payload, source="import", requested_by="alice", requested_at=now()
+    )
+
+
+def test_a_setting_is_put_in_force_with_who_changed_it(bench: Bench) -> None:
+    desk_of(bench).judge(setting(1, name="update.auto.disable", value="OUI"))
+    assert answer(bench, 1) == {"accepted": True, "message": "", "update_id": None}
+    row = bench.reader().setting("update.auto.disable")
+    assert row is not None
+    assert (row.value, row.changed_by) == ("OUI", "alice")
+
+
+@pytest.mark.parametrize(
+    ("payload", "words"),
+    [
+        ({"name": "update.auto.disable", "value": "oui"}, "ne peut pas valoir « oui » ; donnez OUI ou NON"),
+        ({"name": "update.auto.disable", "value": True}, "demande illisible"),
+        ({"name": "update.auto", "value": "OUI"}, "il n'y a pas de paramètre « update.auto »"),
+        ({"value": "OUI"}, "demande illisible"),
+    ],
+)
+def test_the_worker_believes_no_setting_of_another_name_type_or_value(
+    bench: Bench, payload: dict[str, Any], words: str
+) -> None:
+    desk_of(bench).judge(setting(1, **payload))
+    assert words in answer(bench, 1)["message"]
+    assert bench.reader().setting("update.auto.disable") is None
