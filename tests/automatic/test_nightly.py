@@ -1,0 +1,273 @@
+"""The night's run: when it is, what it does, what keeps it from it, and what is recorded."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from ospi_supervisor.automatic.facts import CHECK, RUN
+from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
+from ospi_supervisor.publisher.publication import withdraw
+from ospi_supervisor.publisher.repository import Repository
+from ospi_supervisor.store.engine_store import NewUpdate
+from tests.support.archives import NOTICE, PRODUCT
+from tests.support.automatic import MIDNIGHT, NEW, OLD, House
+from tests.support.hospital import NOW
+from tests.support.http_server import Handler
+
+
+def last_run(house: House) -> dict[str, Any]:
+    found = house.store.state().last_run
+    assert found is not None
+    return found
+
+
+def an_update(house: House, status: UpdateStatus) -> int:
+    """Another update, imported by somebody, at the status."""
+    new = NewUpdate(
+        product=PRODUCT,
+        from_version=OLD,
+        source="import",
+        requested_by="alice",
+        archive=house.folder / "other",
+        notice_sha256=None,
+        notice_read_at=NOW,
+        start_at=None,
+    )
+    number = house.engine.admit(new, NOW)
+    if status is not UpdateStatus.QUEUED:
+        house.engine.begin(number, OLD, NOW)
+        house.engine.finish(number, status, NOW)
+    return number
+
+
+def test_at_midnight_the_delta_is_fetched_and_handed_to_the_engine(house: House) -> None:
+    house.turn_on()
+    house.automatic.run_if_due()
+    update = house.engine.load(1)
+    assert update is not None
+    assert (update.source, update.requested_by) == ("automatic", "mise à jour automatique")
+    assert (update.status, update.from_version) == (UpdateStatus.QUEUED, OLD)
+    assert update.archive.name == f"{PRODUCT}-{OLD}-to-{NEW}.ospi"
+    assert update.archive.is_file()
+    assert len(house.archives_asked_for()) == 1
+    assert last_run(house) == {
+        "at": MIDNIGHT.isoformat(),
+        "night": MIDNIGHT.date().isoformat(),
+        "message": "mise à jour n° 1 commencée",
+        "update": 1,
+        "ok": True,
+    }
+
+
+def test_the_notice_is_kept_and_known_not_to_be_read(house: House) -> None:
+    house.turn_on()
+    house.automatic.run_if_due()
+    update = house.reader.update(1)
+    assert update is not None
+    assert update["notice_read_at"] is None
+    assert (house.config.paths.notices_dir / f"{update['notice_sha256']}.pdf").read_bytes() == NOTICE
+
+
+def test_a_night_is_run_once(house: House) -> None:
+    house.turn_on()
+    house.automatic.run_if_due()
+    house.engine.begin(1, OLD, NOW)
+    house.engine.finish(1, UpdateStatus.REFUSED, NOW)
+    house.clock.now += timedelta(minutes=1)
+    house.automatic.run_if_due()
+    assert house.engine.load(2) is None
+    house.clock.now += timedelta(days=1)
+    house.automatic.run_if_due()
+    assert house.engine.load(2) is not None
+
+
+@pytest.mark.parametrize("late", [timedelta(minutes=-1), timedelta(hours=1), timedelta(hours=12)])
+def test_a_midnight_that_was_missed_waits_for_the_next(house: House, late: timedelta) -> None:
+    house.turn_on()
+    house.clock.now = MIDNIGHT + late
+    house.automatic.run_if_due()
+    assert house.server.paths == []
+    assert house.store.state().last_run is None
+
+
+def test_a_server_that_does_not_update_itself_asks_the_vendor_nothing(house: House) -> None:
+    house.automatic.run_if_due()
+    assert house.server.paths == []
+    assert last_run(house)["ok"] is False
+    assert "renseignez OUI" in last_run(house)["message"]
+
+
+def test_a_system_without_an_update_server_is_told(house: House) -> None:
+    house.turn_on()
+    house.automatic = house.make_automatic(house.make_config({"rocky": house.server.url}))
+    house.automatic.run_if_due()
+    assert "Système d'exploitation" in last_run(house)["message"]
+    answer = house.ask(1, CHECK)
+    assert answer is not None
+    assert "aucun serveur de mise à jour" in str(answer["message"])
+
+
+def test_nothing_newer_is_no_failure_and_leaves_nothing(house: House) -> None:
+    house.turn_on()
+    withdraw(Repository(house.folder / "repository"), house.keys, PRODUCT, NEW, NOW)
+    house.config.paths.fetched_dir.mkdir(parents=True)
+    house.automatic.run_if_due()
+    assert (last_run(house)["ok"], last_run(house)["message"]) == (True, "aucune nouvelle version")
+    assert not house.config.paths.fetched_dir.exists()
+
+
+def test_a_version_that_failed_is_not_fetched_again(house: House) -> None:
+    house.turn_on()
+    house.engine.lock_version(PRODUCT, NEW, an_update(house, UpdateStatus.ROLLED_BACK), NOW)
+    house.config.paths.fetched_dir.mkdir(parents=True)
+    house.automatic.run_if_due()
+    assert "a déjà échoué sur ce serveur" in last_run(house)["message"]
+    assert house.archives_asked_for() == []
+    assert not house.config.paths.fetched_dir.exists()
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(UpdateStatus.QUEUED, "n° 1 en cours"), (UpdateStatus.INTERVENTION, "n° 1 attend une intervention")],
+)
+def test_another_update_comes_first(house: House, status: UpdateStatus, words: str) -> None:
+    house.turn_on()
+    an_update(house, status)
+    house.automatic.run_if_due()
+    assert words in last_run(house)["message"]
+    assert house.archives_asked_for() == []
+
+
+def test_the_full_archive_is_fetched_where_the_installed_files_are_not_the_deltas(house: House) -> None:
+    house.turn_on()
+    del house.installed.record.items[b"text"]
+    house.automatic.run_if_due()
+    assert [path.rpartition(".")[0].partition(".")[2] for path in house.archives_asked_for()] == [
+        f"{PRODUCT}-{OLD}-to-{NEW}",
+        f"{PRODUCT}-{NEW}",
+    ]
+    update = house.engine.load(1)
+    assert update is not None
+    assert [path.name for path in house.config.paths.fetched_dir.iterdir()] == [update.archive.name]
+
+
+def test_a_repository_that_expired_installs_nothing(house: House) -> None:
+    house.turn_on()
+    house.clock.now += timedelta(days=8)  # ours alone: what was good when it came is not good for ever
+    house.automatic.run_if_due()
+    assert "informations périmées" in last_run(house)["message"]
+    assert house.archives_asked_for() == []
+
+
+def test_a_vendor_that_does_not_answer_is_asked_again_the_next_night(house: House) -> None:
+    house.turn_on()
+    house.server.behaviour = no_answer
+    house.automatic.run_if_due()
+    assert "ne peut pas répondre (code 500)" in last_run(house)["message"]
+    check = house.store.state().last_check
+    assert check is not None
+    assert [link["name"] for link in check["links"] if link["error"]] == ["http"]
+    house.server.behaviour = None
+    house.clock.now += timedelta(days=1)
+    house.automatic.run_if_due()
+    assert last_run(house)["update"] == 1
+
+
+def no_answer(handler: Handler) -> bool:
+    handler.answer(500, b"")
+    return True
+
+
+def test_an_archive_that_comes_too_late_in_the_night_waits_for_the_next(house: House) -> None:
+    house.turn_on()
+
+    def let_hours_pass(handler: Handler) -> bool:
+        if handler.path.endswith(".ospi"):
+            house.clock.now = MIDNIGHT + timedelta(hours=4)
+        return False
+
+    house.server.behaviour = let_hours_pass
+    house.automatic.run_if_due()
+    assert "trop tard dans la nuit" in last_run(house)["message"]
+    assert house.engine.load(1) is None
+    house.server.behaviour, house.clock.now = None, MIDNIGHT + timedelta(days=1)
+    house.automatic.run_if_due()
+    assert last_run(house)["update"] == 1
+    assert len(house.archives_asked_for()) == 1, "it was there already"
+
+
+def test_a_worker_that_stops_keeps_what_it_received(house: House) -> None:
+    house.turn_on()
+    house.stopping = True
+    house.automatic.run_if_due()
+    assert "ce qui a été reçu est gardé" in last_run(house)["message"]
+    assert [path.suffix for path in house.config.paths.fetched_dir.iterdir()] != []
+    assert house.store.state().activity is None
+
+
+# --- requests -----------------------------------------------------------------------------------------------------
+
+
+def test_a_check_is_answered_once_its_result_is_recorded(house: House) -> None:
+    assert house.ask(1, CHECK) == {"accepted": True, "message": "", "update_id": None}
+    check = house.store.state().last_check
+    assert check is not None
+    assert [link["name"] for link in check["links"]] == ["name", "tcp", "proxy", "tls", "http", "metadata"]
+    assert (check["error"], check["available"]["version"], check["available"]["base"]) == ("", NEW, OLD)
+    assert house.archives_asked_for() == []
+
+
+def test_a_run_that_was_asked_for_heeds_everything_but_the_hour(house: House) -> None:
+    house.clock.now = MIDNIGHT + timedelta(hours=15)
+    refused = house.ask(1, RUN)
+    assert refused is not None
+    assert "Paramètre update.auto.disable : NON" in str(refused["message"])
+    house.turn_on()
+    assert house.ask(2, RUN) == {"accepted": True, "message": "", "update_id": 1}
+    assert last_run(house)["night"] is None
+    busy = house.ask(3, RUN)
+    assert busy is not None
+    assert "n° 1 en cours" in str(busy["message"])
+
+
+def test_a_request_is_done_once(house: House) -> None:
+    house.ask(1, CHECK)
+    asked = len(house.server.paths)
+    house.ask(1, CHECK)
+    assert len(house.server.paths) == asked
+
+
+def test_a_request_that_waited_too_long_is_refused(house: House) -> None:
+    house.turn_on()
+    answer = house.ask(1, RUN, age=timedelta(hours=8))
+    assert answer is not None
+    assert "a trop attendu" in str(answer["message"])
+    assert house.server.paths == []
+
+
+def test_while_one_is_at_work_another_is_refused_and_the_same_is_left_alone(house: House) -> None:
+    house.turn_on()
+    answers: list[dict[str, object] | None] = []
+
+    def ask_meanwhile(handler: Handler) -> bool:
+        house.server.behaviour = None
+        answers.extend([house.ask(1, CHECK), house.ask(2, CHECK)])
+        house.automatic.run_if_due()
+        return False
+
+    house.server.behaviour = ask_meanwhile
+    assert house.ask(1, CHECK) == {"accepted": True, "message": "", "update_id": None}
+    same, other = answers
+    assert same is None
+    assert other is not None
+    assert "déjà en cours" in str(other["message"])
+    assert house.store.state().last_night is None, "the night's turn comes at the next minute"
+
+
+def test_the_journal_says_why_it_began(house: House) -> None:
+    house.turn_on()
+    house.automatic.run_if_due()
+    first = house.reader.events(1)[0]
+    assert (first.kind, first.data["phase"]) == ("log", Phase.VERIFY)
+    assert first.data["message"] == "Mise à jour automatique : une nouvelle version est publiée."
