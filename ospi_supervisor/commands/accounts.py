@@ -1,0 +1,60 @@
+"""Accounts of the supervisor: add, password, list, remove. The password comes on standard input."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+from ospi_supervisor.commands.context import Session, json_option, pass_session, print_json, print_table
+
+
+@click.group()
+def user() -> None:
+    """Les comptes du Superviseur."""
+
+
+@user.command()
+@click.argument("name")
+@click.option("--group", "groups", multiple=True, help='Un groupe, comme "administration system" ; peut être répété.')
+@pass_session
+def add(session: Session, name: str, groups: tuple[str, ...]) -> None:
+    """Ajouter le compte NAME ; son mot de passe vient de l'entrée standard."""
+    session.accounts.add(name, _password(), groups, datetime.now(UTC))
+    session.record("compte ajouté", name)
+
+
+@user.command()
+@click.argument("name")
+@pass_session
+def password(session: Session, name: str) -> None:
+    """Changer le mot de passe de NAME ; il vient de l'entrée standard. Ses sessions prennent fin."""
+    session.accounts.set_password(name, _password())
+    session.record("mot de passe changé", name)
+
+
+@user.command("list")
+@json_option
+@pass_session
+def list_command(session: Session, as_json: bool) -> None:
+    """Les comptes et leurs groupes."""
+    rows = [{"username": row.username, "groups": list(row.groups)} for row in session.accounts.all()]
+    if as_json:
+        print_json(rows)
+        return
+    lines = [{**row, "groups": ", ".join(row["groups"])} for row in rows]
+    print_table({"username": "compte", "groups": "groupes"}, lines)
+
+
+@user.command()
+@click.argument("name")
+@pass_session
+def remove(session: Session, name: str) -> None:
+    """Retirer le compte NAME ; ses sessions prennent fin."""
+    session.accounts.remove(name)
+    session.record("compte retiré", name)
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Mot de passe", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")

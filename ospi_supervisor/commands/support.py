@@ -1,0 +1,58 @@
+"""After a failure, from the shell: unlock, resume, diagnostics."""
+
+from pathlib import Path
+
+import click
+
+from ospi_supervisor.commands.context import Session, pass_session
+from ospi_supervisor.commands.updates import follow, wait_for_answer
+from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.files import write_atomically
+
+SOUND = frozenset({UpdateStatus.SUCCEEDED, UpdateStatus.ROLLED_BACK})
+"""How an update that was taken up again is to end."""
+
+
+@click.command()
+@click.argument("code", nargs=-1)
+@click.option("--challenge", is_flag=True, help="Montrer la demande à envoyer au support.")
+@pass_session
+def unlock(session: Session, code: tuple[str, ...], challenge: bool) -> None:
+    """Débloquer la version qui a échoué, par le CODE que le support a donné."""
+    if challenge == bool(code):
+        raise click.UsageError("donnez soit le code du support, soit --challenge")
+    operations = session.operations
+    if challenge:
+        click.echo("\n".join(operations.challenges()))
+        return
+    request = operations.request_unlock(" ".join(code), by=session.person, source="shell")
+    session.record("code de déblocage du support donné", f"demande {request}")
+    update = wait_for_answer(operations, request)
+    click.echo(f"Version débloquée : l'échec de la mise à jour n° {update} n'empêche plus rien.")
+
+
+@click.command()
+@click.argument("update_id", metavar="ID", type=int)
+@click.option("--wait", is_flag=True, help="Suivre jusqu'à la fin ; 0 seulement si la plateforme est rouverte.")
+@pass_session
+def resume(session: Session, update_id: int, wait: bool) -> None:
+    """Reprendre la mise à jour ID là où elle s'est arrêtée en attente d'une intervention."""
+    operations = session.operations
+    after = operations.reader.last_event_id()
+    request = operations.request_resume(update_id, by=session.person, source="shell")
+    session.record("reprise demandée", f"mise à jour {update_id}, demande {request}")
+    wait_for_answer(operations, request)
+    if wait:
+        follow(operations, update_id, after, SOUND)
+    else:
+        click.echo("Reprise demandée ; suivez-la par « ospi-supervisor status » ou l'onglet Suivi.")
+
+
+@click.command()
+@click.argument("file", metavar="FILE.zip", type=click.Path(dir_okay=False, path_type=Path))
+@pass_session
+def diagnostics(session: Session, file: Path) -> None:
+    """Réunir dans FILE.zip ce que le support demande, sans aucun secret ; même plateforme et service web arrêtés."""
+    write_atomically(file.absolute(), session.diagnostics.bundle(), mode=0o600)
+    click.echo(f"{file} : à envoyer au support, {session.config.support.email}")
+    session.record("diagnostic réuni", str(file))

@@ -1,0 +1,300 @@
+"""Archives on their way in: the one intake of the resumable upload, of the plain form and of the shell.
+
+Bytes are durable before their offset is recorded. What the header can refuse is refused as soon as the header is
+there, and each further member is held against its signature as it arrives; a refused archive's bytes go at once.
+Once the header is accepted both happen while the next slices arrive; a cut of the power, or of this process, costs
+the moment's bytes that were not recorded yet, which the client sends again.
+"""
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Lock
+from typing import Any, BinaryIO
+
+from ospi_supervisor.archive.header import Header, prove, read_header, read_member
+from ospi_supervisor.archive.trust import Trust
+from ospi_supervisor.config import Config
+from ospi_supervisor.domain import words
+from ospi_supervisor.domain.prerequisites import Judgement, Verdict
+from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.files import copy_durably, fsync_dir, give_to_owner_of_folder, sync_data, write_at
+from ospi_supervisor.settling import Settling
+from ospi_supervisor.store.web_rows import UploadRow
+from ospi_supervisor.store.web_store import WebStore
+
+LIFETIME = timedelta(days=2)
+"""How long an upload waits for its next slice, or for « Importer »."""
+
+LIFETIME_ONCE_REQUESTED = timedelta(days=7)
+"""How long its bytes stay once the worker was asked to install it, counted from the start that was asked for."""
+
+NOTICE = "notice.pdf"
+AHEAD_MAX_BYTES = 64 * 1024 * 1024
+"""How much may have arrived that is not durable yet."""
+
+
+class Uploads:
+    """All uploads of this server. `judge` gives the prerequisites' verdicts, or refuses the release altogether."""
+
+    def __init__(
+        self,
+        config: Config,
+        store: WebStore,
+        *,
+        trust: Callable[[], Trust],
+        judge: Callable[[Header], list[Judgement]],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._folder = config.paths.uploads_dir
+        self._max_bytes = config.supervisor.max_archive_bytes
+        self._store = store
+        self._trust = trust
+        self._judge = judge
+        self._clock = clock
+        self._headers: dict[str, Header] = {}
+        self._in_use: set[str] = set()
+        self._in_use_lock = Lock()
+        self._settling = Settling(self._settle, AHEAD_MAX_BYTES)
+
+    def path(self, upload_id: str) -> Path:
+        """Where the bytes of that upload lie."""
+        return self._folder / upload_id
+
+    def get(self, upload_id: str) -> UploadRow:
+        """The upload as it stands; RefusedError `unknown` or `expired`."""
+        row = self._store.upload(upload_id)
+        if row is None:
+            raise RefusedError("ce téléversement est inconnu ; recommencez-le", code="unknown")
+        if row.expires_at < self._clock():
+            raise RefusedError("ce téléversement a expiré ; recommencez-le", code="expired")
+        return replace(row, offset=max(row.offset, self._settling.arrived(upload_id)))
+
+    def unfinished(self, by: str) -> list[UploadRow]:
+        """The uploads that `by` began and can go on with: bytes are missing, or « Importer » was not pressed."""
+        now = self._clock()
+        return [
+            row
+            for row in self._store.uploads()
+            if row.created_by == by and row.verdict != "refused" and row.expires_at >= now and not row.import_requested
+        ]
+
+    def create(self, filename: str, size: int, by: str) -> UploadRow:
+        """A new upload of `size` bytes. RefusedError `too_large` or `no_room`, before a byte is sent."""
+        if size > self._max_bytes:
+            raise RefusedError(
+                f"cette archive de {words.size(size)} dépasse la limite de ce serveur ({words.size(self._max_bytes)}) ;"
+                " vérifiez le fichier choisi, ou faites relever la limite max_archive_bytes",
+                code="too_large",
+            )
+        self._make_folder()
+        if size > shutil.disk_usage(self._folder).free:
+            raise RefusedError(
+                f"il n'y a pas la place de recevoir cette archive ({words.size(size)}) sur le disque du superviseur"
+                f" ({self._folder}) ; libérez de l'espace puis recommencez",
+                code="no_room",
+            )
+        now = self._clock()
+        row = UploadRow(
+            id=secrets.token_hex(16),
+            filename=filename,
+            size=size,
+            created_by=by,
+            created_at=now,
+            expires_at=now + LIFETIME,
+        )
+        # The row comes first: a file without a row is a leftover that `expire` removes.
+        self._store.add_upload(row)
+        descriptor = os.open(self.path(row.id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        os.close(descriptor)
+        fsync_dir(self._folder)
+        give_to_owner_of_folder(self.path(row.id))
+        return self._examine(row) if size == 0 else row
+
+    def _make_folder(self) -> None:
+        if not self._folder.is_dir():
+            self._folder.mkdir(mode=0o700, parents=True)
+            give_to_owner_of_folder(self._folder)
+
+    def append(self, upload_id: str, offset: int, data: bytes | memoryview) -> UploadRow:
+        """Add `data` at `offset`; the upload as it is then. The first slices until the header is judged, and the last
+        one, are durable and examined when this returns; the others soon after, while the next arrive.
+
+        RefusedError `in_progress` while another request works on it, `offset` where it does not begin where the last
+        one ended, `too_large` beyond the announced size; a refused archive's own code once it was refused. A slice
+        that reveals the refusal before this returns does not raise: the upload that is returned says it.
+        """
+        with self._exclusively(upload_id):
+            row = self.get(upload_id)
+            _raise_if_refused(row)
+            if offset != row.offset:
+                raise RefusedError(f"le serveur attend la suite à l'octet {row.offset}, pas {offset}", code="offset")
+            if offset + len(data) > row.size:
+                raise RefusedError("davantage d'octets qu'annoncé ; recommencez le téléversement", code="too_large")
+            try:
+                write_at(self.path(upload_id), data, offset)
+            except FileNotFoundError:  # refused since it was looked at: its bytes are gone
+                _raise_if_refused(self.get(upload_id))
+                raise
+            end = offset + len(data)
+            self._settling.add(upload_id, offset, end)
+            if row.verdict == "pending" or end == row.size:
+                self._settling.finish(upload_id)
+            return self.get(upload_id)
+
+    def adopt_file(self, path: Path, by: str) -> UploadRow:
+        """An upload made of a local file, copied (shared by reflink where the file system can) and examined whole."""
+        try:
+            with path.open("rb") as source:
+                size = os.fstat(source.fileno()).st_size
+                row = self.create(path.name, size, by)
+                with self._exclusively(row.id):
+                    return self._examine(row, copy_durably(source, self.path(row.id))) if size else row
+        except OSError as error:
+            raise RefusedError(f"fichier {path} illisible : {error.strerror}") from error
+
+    def abandon(self, upload_id: str) -> None:
+        """Give up an upload and remove its bytes; RefusedError `in_use` once the worker was asked to install it."""
+        with self._exclusively(upload_id):
+            self._settling.finish(upload_id)
+            row = self.get(upload_id)
+            if row.import_requested and row.import_requested.get("request"):
+                raise RefusedError("l'installation de cette archive est déjà demandée", code="in_use")
+            self._remove(upload_id)
+
+    def has_notice(self, row: UploadRow) -> bool:
+        """Whether the notice of an upload that was not refused has arrived, and is proven."""
+        with self.path(row.id).open("rb") as file:
+            header = self._header(row, file)
+        return header is not None and row.proven >= header.member(NOTICE).end
+
+    def notice(self, upload_id: str) -> bytes:
+        """The notice (PDF), proven; RefusedError `not_yet` before its last byte is there."""
+        row = self.get(upload_id)
+        _raise_if_refused(row)
+        if not self.has_notice(row):
+            raise RefusedError("la notice n'est pas encore arrivée ; patientez quelques instants", code="not_yet")
+        with self.path(upload_id).open("rb") as file:
+            return read_member(file, self._headers[upload_id], NOTICE)
+
+    def acknowledge_notice(self, upload_id: str, by: str) -> UploadRow:
+        """Record that `by` has read the notice, now; RefusedError `not_yet` while it cannot be read."""
+        row = self.get(upload_id)
+        if row.notice_read_at is not None:
+            return row
+        self.notice(upload_id)
+        return self._store.change_upload(upload_id, notice_read_at=self._clock(), notice_read_by=by)
+
+    def want_import(self, upload_id: str, by: str, start_at: datetime | None) -> UploadRow:
+        """Record that « Importer » was pressed: the worker is asked once every byte is there."""
+        row = self.get(upload_id)
+        _raise_if_refused(row)
+        if row.notice_read_at is None:
+            raise RefusedError("lisez d'abord la notice et cochez « J'ai lu la notice »", code="notice_not_read")
+        wanted = {"by": by, "start_at": start_at.isoformat() if start_at else None, "request": None, "error": None}
+        return self._store.change_upload(upload_id, import_requested=wanted)
+
+    def note_request(self, upload_id: str, *, request: int | None, error: str | None) -> UploadRow:
+        """Record the number of the request made of the worker, or why it could not be made."""
+        row = self.get(upload_id)
+        wanted = {**(row.import_requested or {}), "request": request, "error": error}
+        start_at = wanted.get("start_at")
+        begins = datetime.fromisoformat(start_at) if start_at else self._clock()
+        expires_at = begins + LIFETIME_ONCE_REQUESTED if request else row.expires_at
+        return self._store.change_upload(upload_id, import_requested=wanted, expires_at=expires_at)
+
+    def expire(self, now: datetime) -> int:
+        """Remove uploads whose time is over, and files that belong to none; how many uploads went."""
+        rows = self._store.uploads()
+        expired = [row.id for row in rows if row.expires_at < now]
+        for upload_id in expired:
+            self._remove(upload_id)
+        known = {row.id for row in rows}
+        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+            if path.name not in known:
+                path.unlink(missing_ok=True)
+        return len(expired)
+
+    def _settle(self, upload_id: str, offset: int) -> None:
+        """Make the upload's first `offset` bytes durable, then examine and record them."""
+        row = self._store.upload(upload_id)
+        if row is None or row.verdict == "refused":
+            return
+        sync_data(self.path(upload_id))
+        self._examine(row, offset)
+
+    def _examine(self, row: UploadRow, offset: int = 0) -> UploadRow:
+        """Judge what can be judged now that `offset` bytes are there; recorded in one write."""
+        changes: dict[str, Any] = {"offset": offset, "expires_at": self._clock() + LIFETIME}
+        try:
+            changes |= self._findings(row, offset)
+        except RefusedError as error:
+            changes |= {"verdict": "refused", "code": error.code, "reasons": [str(error)]}
+        if changes.get("verdict") == "refused":
+            self._forget_bytes(row.id)
+        return self._store.change_upload(row.id, **changes)
+
+    def _findings(self, row: UploadRow, offset: int) -> dict[str, Any]:
+        with self.path(row.id).open("rb") as file:
+            header = self._header(row, file, offset)
+            if header is None:
+                return {}
+            found: dict[str, Any] = {"proven": prove(file, header, row.proven, offset)}
+        if row.verdict == "pending":
+            found |= self._first_verdict(header)
+        return found
+
+    def _first_verdict(self, header: Header) -> dict[str, Any]:
+        judgements = self._judge(header)
+        refused = [judgement for judgement in judgements if judgement.verdict is Verdict.REFUSED]
+        return {
+            "verdict": "refused" if refused else "accepted",
+            "code": "prerequisites" if refused else None,
+            "reasons": [_reason(judgement) for judgement in refused],
+            "release": asdict(header.summary),
+            "prerequisites": [asdict(judgement) for judgement in judgements],
+            "notice_sha256": header.member(NOTICE).sha256,
+        }
+
+    def _header(self, row: UploadRow, file: BinaryIO, available: int | None = None) -> Header | None:
+        header = self._headers.get(row.id)
+        if header is None:
+            known = row.offset if available is None else available
+            header = read_header(file, known, row.size, self._trust(), self._clock())
+            if header is not None:
+                self._headers[row.id] = header
+        return header
+
+    @contextmanager
+    def _exclusively(self, upload_id: str) -> Iterator[None]:
+        with self._in_use_lock:
+            if upload_id in self._in_use:
+                raise RefusedError("une autre requête travaille sur ce téléversement ; réessayez", code="in_progress")
+            self._in_use.add(upload_id)
+        try:
+            yield
+        finally:
+            with self._in_use_lock:
+                self._in_use.discard(upload_id)
+
+    def _forget_bytes(self, upload_id: str) -> None:
+        self._headers.pop(upload_id, None)
+        self.path(upload_id).unlink(missing_ok=True)
+
+    def _remove(self, upload_id: str) -> None:
+        self._forget_bytes(upload_id)
+        self._store.remove_upload(upload_id)
+
+
+def _raise_if_refused(row: UploadRow) -> None:
+    if row.verdict == "refused":
+        raise RefusedError(" ; ".join(row.reasons), code=row.code or "refused")
+
+
+def _reason(judgement: Judgement) -> str:
+    return f"{judgement.label} : {judgement.measured}, requis : {judgement.required}. {judgement.remedy}"

@@ -1,0 +1,37 @@
+"""The README says nothing that is not so: its links lead somewhere, its commands exist."""
+
+import re
+
+from click import Command, Group
+
+from demo.layout import REPOSITORY
+from ospi_supervisor.cli import main as supervisor
+from ospi_supervisor.publisher.cli import main as release
+
+TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_link_and_picture_is_there() -> None:
+    targets = re.findall(r"\]\(([^)]+)\)", TEXT)
+    assert targets
+    assert [target for target in targets if not (REPOSITORY / target).exists()] == []
+
+
+def test_every_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    named = set(re.findall(r"^make ([a-z-]+)$|`make ([a-z-]+)`", TEXT, re.MULTILINE))
+    assert named
+    assert {one or other for one, other in named} <= targets
+
+
+def test_every_command_exists() -> None:
+    programs: dict[str, Command] = {"ospi-supervisor": supervisor, "ospi-release": release}
+    lines = re.findall(r"(?:^|`)(ospi-(?:supervisor|release)) ([^`\n]+)", TEXT, re.MULTILINE)
+    assert len(lines) >= 6
+    for program, arguments in lines:
+        command = programs[program]
+        for word in arguments.split():
+            if not isinstance(command, Group):
+                break
+            assert word in command.commands, f"{program} {arguments}"
+            command = command.commands[word]

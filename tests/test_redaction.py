@@ -1,0 +1,69 @@
+"""Secrets out of texts: those that are known, in every spelling, and what looks like one."""
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from ospi_supervisor.redaction import Redactor, secret_files, secrets_in
+
+SECRET = 'pâss "w\\/rd'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"connexion avec {SECRET} refusée",
+        json.dumps({"line": SECRET}),
+        json.dumps({"line": SECRET}, ensure_ascii=False),
+        f"postgresql://u:{quote(SECRET, safe='')}@h/b",
+        f"{SECRET}{SECRET}",
+    ],
+)
+def test_a_known_secret_goes_in_every_spelling(text: str) -> None:
+    cleaned = Redactor([SECRET]).clean(text)
+    for spelling in (SECRET, json.dumps(SECRET)[1:-1], json.dumps(SECRET, ensure_ascii=False)[1:-1], quote(SECRET)):
+        assert spelling not in cleaned
+    assert "***" in cleaned
+
+
+def test_a_secret_that_begins_with_another_goes_whole() -> None:
+    assert Redactor(["abc", "abcdef"]).clean("abcdef abc") == "*** ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("postgresql://bi:s3cret@127.0.0.1:5432/b", "postgresql://bi:***@127.0.0.1:5432/b"),
+        ("postgresql://bi:a@b@h/b", "postgresql://bi:***@h/b"),
+        ("postgresql://bi@h/b", "postgresql://bi@h/b"),
+        ("http://h:8000/chemin@x", "http://h:8000/chemin@x"),
+        ("PGPASSWORD=s3cret psql", "PGPASSWORD=*** psql"),
+        ("DB_PASSWORD='s3cret'", "DB_PASSWORD='***'"),
+        ('{"token": "s3cret", "a": 1}', '{"token": "***", "a": 1}'),
+        ("calculs --password s3cret --verbose", "calculs --password *** --verbose"),
+        ("calculs --token=s3cret", "calculs --token=***"),
+        ("Authorization: Bearer s3cret", "Authorization: Bearer ***"),
+        ('"password_file": "/etc/ospi/password"', '"password_file": "/etc/ospi/password"'),
+        ("secret /etc/ospi/password protégé", "secret /etc/ospi/password protégé"),
+    ],
+)
+def test_what_looks_like_a_secret_goes_too(text: str, cleaned: str) -> None:
+    assert Redactor([]).clean(text) == cleaned
+
+
+def test_empty_lines_are_no_secrets() -> None:
+    assert Redactor(["", " ", "\n"]).clean("a b") == "a b"
+
+
+def test_every_secret_file_of_a_configuration_is_read(tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("un\ndeux\n")
+    (tmp_path / "two").write_bytes(b"\xfftrois")
+    document = {
+        "a": {"metrics_token_file": str(tmp_path / "one"), "b_file": None},
+        "c": [{"password_file": str(tmp_path / "two")}, {"password_file": str(tmp_path / "absent")}],
+    }
+    files = list(secret_files(document))
+    assert [path.name for path in files] == ["one", "two", "absent"]
+    assert list(secrets_in(files)) == ["un", "deux", "", "\ufffdtrois"]
