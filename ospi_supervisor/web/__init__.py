@@ -1,0 +1,93 @@
+"""The pages, the upload and the programs' addresses, below the prefix. A view never acts on the system."""
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from flask import Flask
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFProtect
+
+from ospi_supervisor.accounts import Accounts
+from ospi_supervisor.config import Config
+from ospi_supervisor.files import give_to_owner_of_folder, write_atomically
+from ospi_supervisor.operations import Operations
+from ospi_supervisor.web import (
+    api,
+    auth,
+    automatic,
+    backups,
+    errors,
+    guard,
+    imports,
+    pages,
+    settings,
+    support,
+    tus,
+    updates,
+    words,
+)
+from ospi_supervisor.web.context import EXTENSION, Web
+from ospi_supervisor.web.hub import Hub
+
+FORM_MAX_BYTES = 64 * 1024 * 1024
+"""The largest archive that the plain form takes."""
+
+
+def create_app(config: Config, operations: Operations, make_bundle: Callable[[], bytes]) -> Flask:
+    """The WSGI application, to be mounted at `supervisor.url_prefix` (see `web.server.mount`).
+
+    `make_bundle` gathers the support's diagnostics.
+    """
+    app = Flask("ospi_supervisor")
+    app.config.from_mapping(_settings(config))
+    hub = Hub(operations.reader)
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.extensions[EXTENSION] = Web(config, operations, Accounts(operations.web), hub, make_bundle)
+    login = LoginManager(app)
+    login.session_protection = None  # sessions are kept on the server, and an address may change in a hospital
+    login.user_loader(auth.load_user)
+    guard.init_app(app)  # before CSRF: who may not come in learns nothing else
+    CSRFProtect(app)
+    errors.init_app(app)
+    words.init_app(app)
+    for blueprint in (
+        auth.bp,
+        pages.bp,
+        updates.bp,
+        imports.bp,
+        support.bp,
+        automatic.bp,
+        backups.bp,
+        settings.bp,
+        tus.bp,
+        api.bp,
+    ):
+        app.register_blueprint(blueprint)
+    return app
+
+
+def _settings(config: Config) -> dict[str, object]:
+    prefix = config.supervisor.url_prefix
+    return {
+        "SECRET_KEY": _secret_key(config.paths.secret_key),
+        "APPLICATION_ROOT": prefix,
+        "SESSION_COOKIE_NAME": "ospi_superviseur",
+        "SESSION_COOKIE_PATH": prefix,
+        "SESSION_COOKIE_SECURE": config.supervisor.secure_cookies,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "MAX_CONTENT_LENGTH": FORM_MAX_BYTES + 1024 * 1024,  # the form's other fields and its boundaries
+        "WTF_CSRF_TIME_LIMIT": None,  # an upload may outlive any limit; the token dies with the session
+        "WTF_CSRF_SSL_STRICT": False,  # official tus clients send no Referer; the token itself is required
+        "TRAP_BAD_REQUEST_ERRORS": False,
+    }
+
+
+def _secret_key(path: Path) -> str:
+    """The key that signs cookies, made at the first start; only the web account can read it."""
+    if not path.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(path, secrets.token_hex(32).encode(), mode=0o600)
+        give_to_owner_of_folder(path)
+    return path.read_text()

@@ -1,0 +1,102 @@
+"""Signing in again (the portal's session is not ours) and out."""
+
+from urllib.parse import urlsplit
+
+from flask import Blueprint, abort, current_app, jsonify, redirect, render_template, request, session, url_for
+from flask_login import current_user, login_user, logout_user
+from flask_wtf.csrf import generate_csrf
+from werkzeug.wrappers import Response
+
+from ospi_supervisor.accounts import SignedIn
+from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.web.context import User, now, record, username, wants_json, web
+from ospi_supervisor.web.errors import status_of
+
+bp = Blueprint("auth", __name__)
+
+
+def load_user(token: str) -> User | None:
+    """Flask-Login's user for the token in the cookie; None once its session has ended."""
+    row = web().accounts.session(token, now())
+    return None if row is None else User(token, row)
+
+
+@bp.route("/connexion", methods=["GET", "POST"])
+def sign_in() -> Response | str | tuple[str, int]:
+    """The sign-in form. Programs, our dialog included, get and give JSON: `{"csrf_token", "username"}`."""
+    if request.method == "GET":
+        if wants_json():
+            return jsonify({"csrf_token": generate_csrf(), "username": username()})
+        return render_template("auth/sign_in.html", next=request.args.get("next", ""))
+    name = request.form.get("username", "").strip()
+    try:
+        signed_in = _check_password(name, request.form.get("password", ""))
+    except RefusedError as error:
+        if wants_json():
+            raise
+        page = render_template(
+            "auth/sign_in.html", message=str(error), username=name, next=request.form.get("next", "")
+        )
+        return page, status_of(error)
+    session.clear()  # a new session, a new CSRF token: nothing that was there before sign-in is trusted
+    establish(signed_in)
+    if wants_json():
+        return jsonify({"csrf_token": generate_csrf(), "username": name})
+    return redirect(_safe_next(request.form.get("next", "")), 303)
+
+
+@bp.post("/deconnexion")
+def sign_out() -> Response:
+    """End the session on the server, wherever its cookie was copied to."""
+    if current_user.is_authenticated:
+        record("déconnexion")
+        web().accounts.sign_out(current_user.get_id())
+        logout_user()
+    session.clear()
+    return redirect(url_for("auth.sign_in"), 303)
+
+
+def establish(signed_in: SignedIn) -> None:
+    """Make the session that was opened the one of this browser."""
+    user = load_user(signed_in.token)
+    if user is None:  # the account was removed in this very instant
+        abort(401)
+    login_user(user)
+
+
+def confirm_recent_sign_in() -> None:
+    """Pass where the password was given recently, or is given now (field `password`), else RefusedError
+    `sign_in_again`. What the page holds stays valid: the form only asks for the password in place."""
+    if current_user.signed_in_recently:
+        return
+    password = request.form.get("password", "")
+    if not password:
+        raise RefusedError("confirmez votre mot de passe pour continuer", code="sign_in_again")
+    name, old = username(), current_user.get_id()
+    try:
+        signed_in = _check_password(name, password)
+    except RefusedError as error:
+        raise RefusedError(str(error), code="sign_in_again") from error
+    web().accounts.sign_out(old)
+    establish(signed_in)
+
+
+def _check_password(name: str, password: str) -> SignedIn:
+    try:
+        signed_in = web().accounts.sign_in(name, password, request.remote_addr or "", now())
+    except RefusedError as error:
+        record("connexion refusée", str(error), actor=name, allowed=False)
+        raise
+    record("connexion", actor=name)
+    return signed_in
+
+
+def _safe_next(target: str) -> str:
+    """Where to go after sign-in: a page of ours, whatever the link said."""
+    root = url_for("pages.dashboard")
+    prefix = current_app.config["APPLICATION_ROOT"] + "/"
+    parts = urlsplit(target)
+    inside = not parts.scheme and not parts.netloc and target.startswith("/") and "\\" not in target
+    if not inside:
+        return root
+    return target if target.startswith(prefix) else root.rstrip("/") + target

@@ -1,0 +1,88 @@
+"""What views work with, and the few questions that all of them ask."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+
+from flask import current_app, request
+from flask_login import UserMixin, current_user
+from werkzeug.wrappers import Response
+
+from ospi_supervisor.accounts import Accounts, is_recent
+from ospi_supervisor.config import Config
+from ospi_supervisor.operations import Operations
+from ospi_supervisor.store.web_rows import SessionRow
+from ospi_supervisor.web.hub import Hub
+
+EXTENSION = "ospi_supervisor"
+
+
+@dataclass(frozen=True)
+class Web:
+    """The parts that `create_app` was given or made."""
+
+    config: Config
+    operations: Operations
+    accounts: Accounts
+    hub: Hub
+    make_bundle: Callable[[], bytes]
+
+
+class User(UserMixin):  # type: ignore[misc]  # Flask-Login publishes no types
+    """Whoever is signed in; Flask-Login keeps the session's token as its identifier."""
+
+    def __init__(self, token: str, session: SessionRow) -> None:
+        self.token = token
+        self.username = session.account.username
+        self.is_administrator = session.account.is_administrator
+        self.signed_in_recently = is_recent(session, now())
+
+    def get_id(self) -> str:
+        """What the (signed) cookie carries."""
+        return self.token
+
+
+def web() -> Web:
+    """The parts of the application at work."""
+    return cast(Web, current_app.extensions[EXTENSION])
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def username() -> str:
+    """Who is signed in; empty where nobody is."""
+    return str(getattr(current_user, "username", ""))
+
+
+def record(action: str, detail: str = "", *, allowed: bool = True, actor: str | None = None) -> None:
+    """One line of the « traçabilité » for the request at work."""
+    web().operations.web.record(
+        action,
+        actor=username() if actor is None else actor,
+        now=now(),
+        address=request.remote_addr or "",
+        detail=detail,
+        allowed=allowed,
+    )
+
+
+def pdf(data: bytes) -> Response:
+    """A notice, for the browser's own reader."""
+    response = Response(data, content_type="application/pdf")
+    # That reader is a page that our policy would stop; this says all that matters here.
+    response.headers["Content-Security-Policy"] = "frame-ancestors 'self'"
+    response.headers["Content-Disposition"] = 'inline; filename="notice.pdf"'
+    return response
+
+
+def wants_json() -> bool:
+    """Whether the client is a program. One that does not say (`*/*`) is, on a program's address."""
+    accepts = request.accept_mimetypes
+    html, json = accepts.quality("text/html"), accepts.quality("application/json")
+    if html == json:
+        return request.path.startswith(("/api/", "/mises-a-jour/televersements"))
+    return json > html

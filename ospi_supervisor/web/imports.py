@@ -1,0 +1,161 @@
+"""The Import tab: an upload's verdict, its notice, « Importer », and the plain form that needs no JavaScript."""
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.datastructures import FileStorage
+from werkzeug.wrappers import Response
+
+from ospi_supervisor.errors import RefusedError, SupervisorError
+from ospi_supervisor.store.web_rows import UploadRow
+from ospi_supervisor.web.auth import confirm_recent_sign_in
+from ospi_supervisor.web.context import now, pdf, record, username, wants_json, web
+from ospi_supervisor.web.errors import status_of
+from ospi_supervisor.web.words import lowered_thresholds
+
+bp = Blueprint("imports", __name__, url_prefix="/mises-a-jour")
+
+FORM_SLICE_BYTES = 1024 * 1024
+NO = {"", "0", "false", "non", "off"}
+
+
+@bp.get("/import")
+def page() -> str:
+    """The tab, with the upload that the address names (`?televersement=ID`) where it names one."""
+    upload_id = request.args.get("televersement")
+    uploads = web().operations.uploads
+    return _page(uploads.get(upload_id) if upload_id else None)
+
+
+@bp.post("/import")
+def plain_form() -> Response | tuple[str, int]:
+    """The archive in one piece, without JavaScript. With `notice_read` it goes straight on to the installation."""
+    archive = request.files.get("archive")
+    if archive is None or not archive.filename:
+        return _page(None, "choisissez d'abord le fichier de mise à jour"), 422
+    try:
+        row = _receive(archive)
+        if row.verdict == "refused":
+            record("archive refusée", f"{row.filename} : {' ; '.join(row.reasons)}", allowed=False)
+            return _page(row), 422
+        if _is_yes("notice_read"):
+            return _import(row.id)
+    except RefusedError as error:
+        return _page(None, str(error)), status_of(error)
+    return redirect(url_for("imports.page", televersement=row.id), 303)
+
+
+@bp.get("/televersements/<upload_id>/fiche")
+def card(upload_id: str) -> str:
+    """The part of the page that shows one upload's verdict, for our script."""
+    return render_template("imports/card.html", **_card(web().operations.uploads.get(upload_id)))
+
+
+@bp.get("/televersements/<upload_id>/notice")
+def notice(upload_id: str) -> Response:
+    """The notice (PDF), proven."""
+    return pdf(web().operations.uploads.notice(upload_id))
+
+
+@bp.post("/televersements/<upload_id>/importer")
+def start(upload_id: str) -> Response | tuple[str, int]:
+    """« Importer »: recorded now, asked of the worker once every byte is there."""
+    try:
+        return _import(upload_id)
+    except RefusedError as error:
+        if wants_json():
+            raise
+        row = web().operations.uploads.get(upload_id)
+        return _page(row, str(error), ask_password=error.code == "sign_in_again"), status_of(error)
+
+
+def go_on_with_import(row: UploadRow) -> None:
+    """Ask the worker to install an upload that is now complete, where « Importer » was pressed while it went on.
+
+    A refusal is recorded with the upload, for the page to show: the upload itself has succeeded.
+    """
+    if row.import_requested is not None and row.import_requested["request"] is None:
+        with suppress(SupervisorError):
+            _ask_worker(row, row.import_requested)
+
+
+def _import(upload_id: str) -> Response:
+    uploads = web().operations.uploads
+    row = uploads.get(upload_id)
+    number = (row.import_requested or {}).get("request")
+    if number is None:
+        confirm_recent_sign_in()
+        start_at = _start_at()
+        if _is_yes("notice_read"):
+            row = uploads.acknowledge_notice(upload_id, username())
+            record("notice lue", f"{row.filename}, sha256 {row.notice_sha256}")
+        row = uploads.want_import(upload_id, username(), start_at)
+        number = _ask_worker(row, row.import_requested or {}) if row.complete else None
+    if number is None:
+        address = url_for("imports.page", televersement=upload_id)
+        return Response(status=202) if wants_json() else redirect(address, 303)
+    address = url_for("updates.follow", demande=number)
+    return Response(status=202, headers={"Location": address}) if wants_json() else redirect(address, 303)
+
+
+def _ask_worker(row: UploadRow, wanted: dict[str, Any]) -> int:
+    """The number of the request made of the worker. Its refusal is recorded with the upload, and raised."""
+    operations = web().operations
+    start_at = datetime.fromisoformat(wanted["start_at"]) if wanted["start_at"] else None
+    try:
+        number = operations.request_import(row.id, by=wanted["by"], source="import", start_at=start_at)
+    except SupervisorError as error:
+        record("installation refusée", f"{row.filename} : {error}", allowed=False)
+        operations.uploads.note_request(row.id, request=None, error=str(error))
+        raise
+    record("installation demandée", f"{row.filename}, demande {number}")
+    operations.uploads.note_request(row.id, request=number, error=None)
+    return number
+
+
+def _start_at() -> datetime | None:
+    """The time asked for in `start_at` (ISO 8601; without a zone: the server's), None for at once."""
+    text = request.form.get("start_at", "").strip()
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        raise RefusedError("l'heure de début n'est pas une date ; écrivez par exemple 2026-11-30T22:00") from None
+    if moment < now():
+        raise RefusedError("l'heure de début est déjà passée ; choisissez-en une à venir")
+    return moment
+
+
+def _is_yes(name: str) -> bool:
+    return request.form.get(name, "").strip().lower() not in NO
+
+
+def _receive(archive: FileStorage) -> UploadRow:
+    stream: BinaryIO = archive.stream  # type: ignore[assignment]  # IO[bytes], a temporary file
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    uploads = web().operations.uploads
+    row = uploads.create(archive.filename or "", size, username())
+    record("téléversement par formulaire", f"{row.filename}, {row.size} octets, {row.id}")
+    while row.verdict != "refused" and (data := stream.read(FORM_SLICE_BYTES)):
+        row = uploads.append(row.id, row.offset, data)
+    return row
+
+
+def _card(row: UploadRow | None) -> dict[str, object]:
+    ready = row is not None and row.verdict == "accepted" and web().operations.uploads.has_notice(row)
+    return {"upload": row, "notice_ready": ready, "lowered": lowered_thresholds(web().config.prerequisites)}
+
+
+def _page(row: UploadRow | None, message: str = "", *, ask_password: bool = False) -> str:
+    uploads = web().operations.uploads
+    return render_template(
+        "imports/page.html",
+        message=message,
+        ask_password=ask_password,
+        unfinished=[other for other in uploads.unfinished(username()) if row is None or other.id != row.id],
+        **_card(row),
+    )

@@ -1,0 +1,74 @@
+"""The support's page: whom to call, what failed, the code that releases it, « Reprendre », and the diagnostics."""
+
+from collections.abc import Callable
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.web.auth import confirm_recent_sign_in
+from ospi_supervisor.web.context import now, record, username, wants_json, web
+from ospi_supervisor.web.errors import status_of
+from ospi_supervisor.web.words import OUTCOMES
+
+bp = Blueprint("support", __name__)
+
+
+@bp.get("/support")
+def page() -> Response | str:
+    """Whom to call and what for; with `?demande=N`, what the worker answered to a code or to « Reprendre »."""
+    number = request.args.get("demande", type=int)
+    if number is None:
+        return _page()
+    asked, answer = web().operations.web.request(number), web().operations.reader.answer(number)
+    if asked is not None and asked.kind == "resume" and answer is not None and answer["accepted"]:
+        return redirect(url_for("updates.follow", update=answer["update_id"]))
+    return _page(waiting=answer is None, answer=answer)
+
+
+@bp.post("/support/deblocage")
+def unlock() -> Response | tuple[str, int]:
+    """The support's code, as it was pasted; the worker proves it."""
+    code = request.form.get("code", "")
+    return _ask(
+        "code de déblocage du support donné",
+        lambda: web().operations.request_unlock(code, by=username(), source="import"),
+    )
+
+
+@bp.post("/support/reprise/<int:update_id>")
+def resume(update_id: int) -> Response | tuple[str, int]:
+    """« Reprendre »: the worker takes up what stopped."""
+    return _ask(
+        "reprise demandée",
+        lambda: web().operations.request_resume(update_id, by=username(), source="import"),
+    )
+
+
+@bp.get("/support/diagnostic")
+def diagnostics() -> Response:
+    """The support's bundle, without any secret."""
+    record("diagnostic téléchargé")
+    response = Response(web().make_bundle(), content_type="application/zip")
+    name = f"diagnostic-{web().config.platform.product}-{now().astimezone():%Y%m%d-%H%M%S}.zip"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def _ask(action: str, ask: Callable[[], int]) -> Response | tuple[str, int]:
+    """Ask the worker, once the person has shown again who they are; its answer is shown on the support's page."""
+    try:
+        confirm_recent_sign_in()
+        number = ask()
+    except RefusedError as error:
+        if wants_json():
+            raise
+        return _page(message=str(error), ask_password=error.code == "sign_in_again"), status_of(error)
+    record(action, f"demande {number}")
+    return redirect(url_for("support.page", demande=number), 303)
+
+
+def _page(**more: object) -> str:
+    reader = web().operations.reader
+    failures = [(reader.update(lock["update_id"]), lock) for lock in reversed(reader.locks())]
+    return render_template("support/page.html", failures=failures, outcomes=OUTCOMES, **more)

@@ -1,0 +1,184 @@
+"""The words of the pages: labels for stable names, and numbers and instants as the French write them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+from typing import Any
+
+from flask import Flask
+
+from ospi_supervisor import __version__
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.prerequisites import Thresholds, Verdict
+from ospi_supervisor.domain.words import number, size
+
+STATUS_LABELS = {
+    UpdateStatus.SCHEDULED: "planifiée",
+    UpdateStatus.QUEUED: "en attente",
+    UpdateStatus.RUNNING: "en cours",
+    UpdateStatus.SUCCEEDED: "réussie",
+    UpdateStatus.ROLLED_BACK: "ramenée à l'ancienne version",
+    UpdateStatus.REFUSED: "refusée",
+    UpdateStatus.FAILED: "échouée, plateforme inchangée",
+    UpdateStatus.CANCELLED: "annulée",
+    UpdateStatus.INTERVENTION: "intervention nécessaire",
+}
+
+STATUS_TONES = {
+    UpdateStatus.SUCCEEDED: "good",
+    UpdateStatus.ROLLED_BACK: "bad",
+    UpdateStatus.REFUSED: "warn",
+    UpdateStatus.FAILED: "bad",
+    UpdateStatus.CANCELLED: "neutral",
+    UpdateStatus.INTERVENTION: "bad",
+}
+
+PHASE_STATUS_LABELS = {
+    PhaseStatus.PENDING: "à venir",
+    PhaseStatus.DOING: "en cours",
+    PhaseStatus.DONE: "terminée",
+    PhaseStatus.UNDOING: "retour en arrière",
+    PhaseStatus.UNDONE: "annulée",
+    PhaseStatus.FAILED: "échouée",
+}
+
+VERDICT_LABELS = {Verdict.OK: "conforme", Verdict.WARNING: "avertissement", Verdict.REFUSED: "insuffisant"}
+
+SOURCE_LABELS = {"import": "Import", "automatic": "Activation par Internet", "shell": "ligne de commande"}
+
+THRESHOLD_LABELS = {
+    "cores": "cœurs de processeur",
+    "cores_advised": "cœurs préconisés",
+    "memory_gb": "mémoire vive (Go)",
+    "memory_gb_advised": "mémoire préconisée (Go)",
+    "free_disk_percent": "espace disque libre (%)",
+    "platform_version": "version de la plateforme",
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an update ended, in words: the state of the platform, and what to do now."""
+
+    title: str
+    platform: str
+    to_do: str
+
+
+OUTCOMES = {
+    UpdateStatus.SUCCEEDED: Outcome(
+        "La mise à jour a réussi.",
+        "La plateforme est ouverte à tous sur la nouvelle version, avec toutes ses données.",
+        "Il n'y a rien à faire.",
+    ),
+    UpdateStatus.ROLLED_BACK: Outcome(
+        "La mise à jour a échoué ; la plateforme est revenue à l'ancienne version.",
+        "L'ancienne version est ouverte à tous, avec exactement les données qu'elle avait.",
+        "Ne relancez pas cette mise à jour : sa version est verrouillée.",
+    ),
+    UpdateStatus.REFUSED: Outcome(
+        "La mise à jour a été refusée avant de commencer.",
+        "La plateforme n'a pas été touchée.",
+        "Corrigez ce qui est indiqué, puis importez de nouveau.",
+    ),
+    UpdateStatus.FAILED: Outcome(
+        "La mise à jour a échoué pendant sa préparation.",
+        "La plateforme n'a pas été touchée ni arrêtée.",
+        "Ne relancez pas cette mise à jour : sa version est verrouillée.",
+    ),
+    UpdateStatus.CANCELLED: Outcome(
+        "La mise à jour a été annulée.",
+        "La plateforme n'a pas été touchée ; ce qui avait été préparé a été retiré.",
+        "Vous pouvez importer de nouveau quand vous le souhaitez.",
+    ),
+    UpdateStatus.INTERVENTION: Outcome(
+        "La mise à jour s'est arrêtée : une intervention est nécessaire.",
+        "La page de maintenance reste affichée aux utilisateurs. Les données et leurs sauvegardes sont conservées.",
+        "N'agissez pas sur le serveur et ne le redémarrez pas.",
+    ),
+}
+
+
+def init_app(app: Flask) -> None:
+    """Give the templates the words and the formats."""
+    app.jinja_env.filters.update(
+        duration=duration,
+        milliseconds=milliseconds,
+        day=day,
+        size=size,
+        instant=instant,
+        clock=clock,
+        status_label=status_label,
+        status_tone=status_tone,
+        phase_title=phase_title,
+    )
+    app.jinja_env.globals.update(
+        phase_status_labels={str(status): label for status, label in PHASE_STATUS_LABELS.items()},
+        verdict_labels={str(verdict): label for verdict, label in VERDICT_LABELS.items()},
+        source_labels=SOURCE_LABELS,
+        supervisor_version=__version__,
+    )
+
+
+def phase_title(phase: str) -> str:
+    """The title of a phase."""
+    return rule_of(Phase(phase)).title
+
+
+def clock(value: str) -> str:
+    """A time of day in the server's time zone."""
+    return f"{datetime.fromisoformat(value).astimezone():%H:%M:%S}"
+
+
+def status_label(status: str) -> str:
+    """The label of an update's status."""
+    return STATUS_LABELS[UpdateStatus(status)]
+
+
+def status_tone(status: str) -> str:
+    """The colour of an update's status, by its meaning."""
+    return STATUS_TONES.get(UpdateStatus(status), "busy")
+
+
+def duration(seconds: float | None) -> str:
+    """A duration to the second, or to the minute beyond an hour; a dash for None."""
+    if seconds is None:
+        return "–"
+    if 0 < seconds < 1:
+        return "moins de 1 s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes >= 60:
+        return f"{minutes // 60} h {minutes % 60:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def milliseconds(seconds: float) -> str:
+    """A short time, as networks count it."""
+    return "moins de 1 ms" if seconds < 0.001 else f"{round(seconds * 1000)} ms"
+
+
+def day(value: str) -> str:
+    """A date (ISO 8601)."""
+    return f"{date.fromisoformat(value):%d/%m/%Y}"
+
+
+def instant(value: str | datetime | None) -> str:
+    """A day and time in the server's time zone; a dash for None."""
+    if value is None:
+        return "–"
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return f"{moment.astimezone():%d/%m/%Y à %H:%M:%S}"
+
+
+def lowered_thresholds(thresholds: Thresholds) -> Sequence[tuple[str, str, str]]:
+    """What this installation asks that the vendor's defaults do not: the label, the value here, the default."""
+    usual = Thresholds()
+    return [
+        (THRESHOLD_LABELS[field.name], _shown(getattr(thresholds, field.name)), _shown(getattr(usual, field.name)))
+        for field in fields(Thresholds)
+        if getattr(thresholds, field.name) != getattr(usual, field.name)
+    ]
+
+
+def _shown(value: Any) -> str:
+    return number(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,153 @@
+// Suivi, live: phases, progress, journal and the hooks' output, over Server-Sent Events, or by polling where
+// no stream is to be had. Survives the restart of the web process; never loses or repeats an event.
+
+import { request } from "./session.js";
+import { duration } from "./words.js";
+
+const POLL_EVERY = 2000;
+const REFRESH_EVERY = 30000;
+const OUTPUT_LINES = 200;
+const WORKING = ["doing", "undoing"];
+
+const root = document.getElementById("suivi");
+const labels = JSON.parse(root.dataset.labels);
+const link = document.getElementById("liaison");
+let after = Number(root.dataset.after);
+let ended = root.dataset.active !== "yes";
+
+const byId = (id) => document.getElementById(id);
+const row = (phase) => document.querySelector(`#phases [data-phase="${phase}"]`);
+
+function follow() {
+  const source = new EventSource(`${root.dataset.events}?after=${after}`);
+  for (const kind of ["phase", "progress", "log", "end"]) {
+    source.addEventListener(kind, (message) => {
+      receive(Number(message.lastEventId), kind, JSON.parse(message.data));
+      if (ended) source.close();
+    });
+  }
+  source.addEventListener("open", () => { link.hidden = true; });
+  source.addEventListener("error", () => {
+    if (ended) return;
+    // CLOSED: the server has no stream to give (or the session has ended, which polling finds out).
+    if (source.readyState === EventSource.CLOSED) poll();
+    else say("La liaison avec le superviseur est interrompue ; elle reprend d'elle-même. La mise à jour continue.");
+  });
+}
+
+async function poll() {
+  while (!ended) {
+    try {
+      const response = await request(`${root.dataset.events}?after=${after}`);
+      if (!response.ok) throw new Error(`${response.status}`);
+      link.hidden = true;
+      const { events } = await response.json();
+      for (const { id, event, data } of events) receive(id, event, data);
+      if (events.length > 0) continue;
+    } catch {
+      say("Le superviseur ne répond pas pour l'instant ; nouvel essai. La mise à jour continue.");
+    }
+    await new Promise((resolve) => { setTimeout(resolve, POLL_EVERY); });
+  }
+}
+
+function receive(id, kind, data) {
+  if (id <= after) return;
+  after = id;
+  if (kind === "phase") showPhase(data);
+  else if (kind === "progress") showProgress(data);
+  else if (kind === "log" && data.level === "output") showOutput(data.message);
+  else if (kind === "log") showJournal(data);
+  else if (kind === "end") {
+    ended = true;
+    refresh();
+  }
+}
+
+function showPhase({ phase, status, at }) {
+  const item = row(phase);
+  if (!item) return;
+  item.dataset.status = status;
+  item.querySelector(".status").textContent = labels[status];
+  const spent = item.querySelector(".spent");
+  if (WORKING.includes(status)) {
+    spent.dataset.since = at;
+    item.querySelector(".usual").classList.add("muted");
+  } else {
+    if (spent.dataset.since) spent.textContent = duration((new Date(at) - new Date(spent.dataset.since)) / 1000);
+    delete spent.dataset.since;
+  }
+  setPercent(item, status === "done" ? 100 : status === "doing" ? 0 : Number(item.dataset.percent));
+  if (status === "doing" && !byId("temps").dataset.since) refresh();
+  if (phase === "maintenance") byId("annuler")?.remove();
+}
+
+function showProgress({ phase, percent, message }) {
+  const item = row(phase);
+  if (!item) return;
+  setPercent(item, percent);
+  if (message) item.querySelector(".message").textContent = message;
+}
+
+function setPercent(item, percent) {
+  item.dataset.percent = percent;
+  item.querySelector("progress").value = percent;
+  let total = 0;
+  for (const { dataset } of document.querySelectorAll("#phases li")) {
+    total += (Number(dataset.weight) * (WORKING.includes(dataset.status) || dataset.status === "pending" ? Number(dataset.percent) : 100)) / 100;
+  }
+  byId("total").value = total;
+}
+
+function showJournal({ level, message, at }) {
+  const line = document.createElement("li");
+  line.className = level;
+  const time = document.createElement("time");
+  time.textContent = new Date(at).toLocaleTimeString("fr-FR");
+  const text = document.createElement("span");
+  text.textContent = message;
+  line.append(time, " ", text);
+  const journal = byId("journal");
+  journal.append(line);
+  journal.scrollTop = journal.scrollHeight;
+}
+
+function showOutput(message) {
+  const output = byId("sortie");
+  const following = output.scrollTop + output.clientHeight >= output.scrollHeight - 24;
+  byId("sortie-carte").hidden = false;
+  output.textContent = [...output.textContent.split("\n"), ...message.split("\n")].filter(Boolean).slice(-OUTPUT_LINES).join("\n");
+  if (following) output.scrollTop = output.scrollHeight;
+}
+
+/** The server's own account of it: outcome, expected time, whether a silence is normal. */
+async function refresh() {
+  try {
+    const response = await request(root.dataset.state, { headers: { Accept: "text/html" } });
+    if (!response.ok) throw new Error(`${response.status}`);
+    byId("etat").innerHTML = await response.text();
+    link.hidden = true;
+  } catch {
+    say("Le superviseur ne répond pas pour l'instant ; nouvel essai.");
+    if (ended) setTimeout(refresh, POLL_EVERY);
+  }
+}
+
+function say(words) {
+  link.textContent = words;
+  link.hidden = false;
+}
+
+function tick() {
+  for (const clock of document.querySelectorAll("[data-since]")) {
+    clock.textContent = duration((Date.now() - new Date(clock.dataset.since)) / 1000);
+  }
+}
+
+byId("sortie").scrollTop = byId("sortie").scrollHeight;
+byId("journal").scrollTop = byId("journal").scrollHeight;
+if (!ended) {
+  follow();
+  setInterval(tick, 1000);
+  setInterval(() => { if (!ended) refresh(); }, REFRESH_EVERY);
+}

@@ -1,0 +1,92 @@
+// The page's session: its CSRF token, and signing in again in place, so that nothing under way is lost.
+
+document.documentElement.classList.add("script");
+
+const meta = (name) => document.querySelector(`meta[name="${name}"]`);
+
+export const csrfToken = () => meta("csrf-token").content;
+
+function renewCsrfToken(token) {
+  meta("csrf-token").content = token;
+  for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = token;
+}
+
+/** fetch with our headers. A session that has ended is opened again in place, then the request is made anew. */
+export async function request(address, { headers = {}, ...options } = {}) {
+  for (;;) {
+    const response = await fetch(address, {
+      ...options,
+      headers: { Accept: "application/json", "X-CSRFToken": csrfToken(), ...headers },
+    });
+    if (response.status !== 401) return response;
+    await signInAgain();
+  }
+}
+
+/** What the server says went wrong, in its own words. */
+export async function reason(response) {
+  const type = response.headers.get("Content-Type") || "";
+  const answer = type.includes("json") ? await response.json() : {};
+  const message = answer.message || `le serveur a répondu ${response.status}`;
+  return { code: answer.code || "", message: message[0].toUpperCase() + message.slice(1) };
+}
+
+let signingIn = null;
+
+function signInAgain() {
+  signingIn ??= askInDialog({
+    title: "Votre session est terminée",
+    text: "Reconnectez-vous ici : rien de ce qui est en cours n'est perdu.",
+    withUsername: true,
+    attempt: postSignIn,
+  }).finally(() => { signingIn = null; });
+  return signingIn;
+}
+
+async function postSignIn(fields) {
+  const address = meta("sign-in").content;
+  const json = { Accept: "application/json" };
+  renewCsrfToken((await (await fetch(address, { headers: json })).json()).csrf_token);
+  const response = await fetch(address, {
+    method: "POST",
+    headers: { ...json, "X-CSRFToken": csrfToken() },
+    body: new URLSearchParams(fields),
+  });
+  if (!response.ok) return (await reason(response)).message;
+  renewCsrfToken((await response.json()).csrf_token);
+  return null;
+}
+
+/** Ask for a password (and a name) until `attempt` accepts it; `attempt` gives null or the error to show. */
+export function askInDialog({ title, text, withUsername = false, attempt }) {
+  const dialog = document.createElement("dialog");
+  dialog.innerHTML = `
+    <form class="stack">
+      <h2></h2><p></p>
+      <label class="username">Identifiant <input name="username" autocomplete="username" required></label>
+      <label>Mot de passe <input name="password" type="password" autocomplete="current-password" required></label>
+      <p class="error" role="alert" hidden></p>
+      <button class="button primary">Continuer</button>
+    </form>`;
+  dialog.querySelector("h2").textContent = title;
+  dialog.querySelector("p").textContent = text;
+  if (!withUsername) dialog.querySelector(".username").remove();
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve, reject) => {
+    dialog.addEventListener("cancel", () => { dialog.remove(); reject(new Error("annulé")); });
+    dialog.querySelector("form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      const error = dialog.querySelector(".error");
+      const message = await attempt(Object.fromEntries(new FormData(event.target)))
+        .catch(() => "Le serveur ne répond pas ; réessayez.");
+      if (message === null) {
+        dialog.remove();
+        resolve();
+      } else {
+        error.textContent = message;
+        error.hidden = false;
+      }
+    });
+  });
+}

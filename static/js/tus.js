@@ -1,0 +1,156 @@
+// A small client of the resumable upload protocol tus 1.0.0: one file, slice after slice, whatever is cut on the way.
+
+import { reason, request } from "./session.js";
+
+const FIRST_SLICE = 1024 * 1024; // enough for the server to refuse what the header can refuse
+const SLICE = 4 * 1024 * 1024; // the server takes 8 MiB; half of that keeps its memory small and costs nothing
+const LONGEST_WAIT = 30000;
+const RATE_WINDOW = 10000;
+
+const wait = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
+
+/** The server's refusal: sending on makes no sense. */
+export class Refused extends Error {
+  constructor({ code, message }) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Remembers in this browser where a file was being sent, so that a closed tab can go on. */
+export const memory = {
+  key: (file) => `televersement:${file.name}:${file.size}:${file.lastModified}`,
+  find: (file) => localStorage.getItem(memory.key(file)),
+  keep: (file, address) => localStorage.setItem(memory.key(file), address),
+  forget: (file) => localStorage.removeItem(memory.key(file)),
+};
+
+export class Upload {
+  /** `show(state)` is called whenever something changes: {phase, offset, size, rate, error}. */
+  constructor(file, endpoint, show, address = null) {
+    this.file = file;
+    this.endpoint = endpoint;
+    this.show = show;
+    this.address = address;
+    this.offset = 0;
+    this.paused = false;
+    this.stopped = false;
+    this.samples = [];
+    this.resumed = () => {};
+  }
+
+  /** Send all of it. Ends when every byte is there; raises Refused. */
+  async run(afterSlice) {
+    await this.#persist(() => this.#open());
+    memory.keep(this.file, this.address);
+    this.#report("sending");
+    if (this.offset > 0 || this.file.size === 0) await afterSlice(this);
+    while (this.offset < this.file.size && !this.stopped) {
+      await this.#whilePaused();
+      if (this.stopped) return;
+      await this.#persist(() => this.#sendSlice());
+      this.#report(this.paused ? "paused" : "sending");
+      await afterSlice(this);
+    }
+  }
+
+  pause() {
+    this.paused = true;
+    this.#report("paused");
+  }
+
+  resume() {
+    this.paused = false;
+    this.samples = [];
+    this.resumed();
+  }
+
+  /** Give it up, here and on the server. */
+  async abandon() {
+    this.stopped = true;
+    this.resume();
+    memory.forget(this.file);
+    if (this.address) await request(this.address, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0" } });
+  }
+
+  get id() {
+    return this.address.split("/").pop();
+  }
+
+  /** Bytes a second over the last seconds; null at first. */
+  get rate() {
+    if (this.samples.length < 2) return null;
+    const [first, last] = [this.samples[0], this.samples.at(-1)];
+    return last.at > first.at ? (1000 * (last.offset - first.offset)) / (last.at - first.at) : null;
+  }
+
+  #report(phase, error = null) {
+    this.show({ phase, offset: this.offset, size: this.file.size, rate: this.rate, error });
+  }
+
+  async #whilePaused() {
+    while (this.paused) await new Promise((resolve) => { this.resumed = resolve; });
+  }
+
+  /** Try again for as long as the connection or the server fails us; a refusal is final. */
+  async #persist(step) {
+    for (let attempt = 0; !this.stopped; attempt += 1) {
+      try {
+        return await step();
+      } catch (error) {
+        if (error instanceof Refused) throw error;
+        this.samples = [];
+        this.#report("waiting", error.message);
+        await wait(Math.min(LONGEST_WAIT, 500 * 2 ** attempt) * (0.75 + Math.random() / 2));
+        if (this.address) await this.#findOffset().catch(() => {});
+      }
+    }
+    return null;
+  }
+
+  async #open() {
+    if (this.address === null) this.address = memory.find(this.file);
+    if (this.address !== null && await this.#findOffset()) return;
+    const response = await this.#ask(this.endpoint, "POST", {
+      "Upload-Length": String(this.file.size),
+      "Upload-Metadata": `filename ${base64(this.file.name)}`,
+    });
+    if (response.status !== 201) await this.#fail(response);
+    this.address = new URL(response.headers.get("Location"), new URL(this.endpoint, document.baseURI)).pathname;
+    this.offset = 0;
+  }
+
+  /** Where the server stands; false where it no longer has this upload, or it is another file's. */
+  async #findOffset() {
+    const response = await this.#ask(this.address, "HEAD");
+    if (response.status >= 500) throw new Error("le serveur ne répond pas");
+    if (response.status !== 200 || Number(response.headers.get("Upload-Length")) !== this.file.size) return false;
+    this.offset = Number(response.headers.get("Upload-Offset"));
+    return true;
+  }
+
+  async #sendSlice() {
+    const end = Math.min(this.file.size, this.offset === 0 ? FIRST_SLICE : this.offset + SLICE);
+    const response = await this.#ask(this.address, "PATCH", {
+      "Content-Type": "application/offset+octet-stream",
+      "Upload-Offset": String(this.offset),
+    }, this.file.slice(this.offset, end));
+    if (response.status === 409 || response.status === 423) throw new Error("le serveur se resynchronise");
+    if (response.status !== 204) await this.#fail(response);
+    this.offset = Number(response.headers.get("Upload-Offset"));
+    const at = performance.now();
+    this.samples.push({ at, offset: this.offset });
+    while (this.samples.length > 2 && at - this.samples[0].at > RATE_WINDOW) this.samples.shift();
+  }
+
+  #ask(address, method, headers = {}, body = undefined) {
+    return request(address, { method, headers: { "Tus-Resumable": "1.0.0", ...headers }, body });
+  }
+
+  async #fail(response) {
+    const why = await reason(response);
+    if (response.status >= 500 && response.status !== 507) throw new Error(why.message);
+    throw new Refused(why);
+  }
+}

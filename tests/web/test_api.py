@@ -1,0 +1,100 @@
+"""The documents that programs read, and an update's events by polling and as a stream."""
+
+import pytest
+
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from tests.support.site import Archives, Browser, Site, now
+
+JSON = {"Accept": "application/json"}
+STREAM = {"Accept": "text/event-stream"}
+
+
+def test_status(site: Site, admin: Browser) -> None:
+    document = admin.get("api/status").json
+    assert document == {
+        "product": "portail-bi",
+        "version": "11.5.0",
+        "worker": "down",
+        "maintenance": False,
+        "update": None,
+        "lock": None,
+    }
+    site.engine.beat(now(), 1)
+    number = site.update()
+    site.config.maintenance.flag.touch()
+    document = admin.get("api/status").json or {}
+    assert (document["worker"], document["maintenance"], document["update"]) == ("up", True, number)
+
+
+def test_updates(site: Site, admin: Browser) -> None:
+    number = site.update(UpdateStatus.SUCCEEDED)
+    [row] = admin.get("api/updates").json or []
+    assert (row["id"], row["status"], row["from"], row["to"]) == (number, "succeeded", "11.5.0", "11.6.0")
+    assert (row["source"], row["requested_by"]) == ("import", "admin")
+    assert {"queued_at", "started_at", "ended_at"} <= set(row)
+    phases = (admin.get(f"api/updates/{number}").json or {})["phases"]
+    assert [phase["name"] for phase in phases] == [phase.value for phase in Phase]
+    assert {"name", "status", "started_at", "ended_at", "percent"} <= set(phases[0])
+    assert admin.get("api/updates/99", headers=JSON).status_code == 404
+
+
+def test_events_by_polling(site: Site, admin: Browser) -> None:
+    number = site.update()
+    site.event(number, "log", Phase.VERIFY, level="info", message="bonjour")
+    first = admin.get(f"api/updates/{number}/events", headers=JSON).json or {}
+    assert [event["event"] for event in first["events"]] == ["phase", "log"]
+    assert first["events"][1]["data"]["message"] == "bonjour"
+    assert first["last"] == first["events"][-1]["id"]
+    again = admin.get(f"api/updates/{number}/events?after={first['last']}", headers=JSON).json
+    assert again == {"events": [], "last": first["last"]}
+
+
+def test_events_as_a_stream_that_ends(site: Site, admin: Browser) -> None:
+    number = site.update(UpdateStatus.SUCCEEDED)
+    response = admin.get(f"api/updates/{number}/events", headers=STREAM)
+    assert response.mimetype == "text/event-stream"
+    assert response.headers["X-Accel-Buffering"] == "no"
+    assert response.headers["Cache-Control"] == "no-store"
+    text = response.text
+    assert text.startswith("retry: ")
+    assert "event: phase\ndata: {" in text
+    assert "event: end\n" in text
+
+
+def test_a_client_that_comes_back_resumes_where_it_was(site: Site, admin: Browser) -> None:
+    number = site.update()
+    first = (admin.get(f"api/updates/{number}/events", headers=JSON).json or {})["last"]
+    site.phase(number, Phase.STAGE, PhaseStatus.DOING)
+    site.engine.finish(number, UpdateStatus.FAILED, now())
+    site.event(number, "end", Phase.STAGE, status="failed")
+    headers = STREAM | {"Last-Event-ID": str(first)}
+    text = admin.get(f"api/updates/{number}/events?after=0", headers=headers).text
+    assert [line for line in text.splitlines() if line.startswith("id: ")] == [f"id: {first + 1}", f"id: {first + 2}"]
+
+
+def test_after_the_end_there_is_nothing_to_come_back_for(site: Site, admin: Browser) -> None:
+    number = site.update(UpdateStatus.SUCCEEDED)
+    last = (admin.get(f"api/updates/{number}/events", headers=JSON).json or {})["last"]
+    response = admin.get(f"api/updates/{number}/events", headers=STREAM | {"Last-Event-ID": str(last)})
+    assert response.status_code == 204
+
+
+@pytest.mark.parametrize("after", ["-1", "tout", "²"])
+def test_a_number_that_is_none_is_refused(site: Site, admin: Browser, after: str) -> None:
+    number = site.update()
+    assert admin.get(f"api/updates/{number}/events?after={after}", headers=JSON).status_code == 400
+
+
+def test_beyond_the_cap_the_client_is_told_to_poll(site: Site, admin: Browser) -> None:
+    number = site.update()
+    site.app.extensions["ospi_supervisor"].hub._max_streams = 0
+    response = admin.get(f"api/updates/{number}/events", headers=STREAM)
+    assert response.status_code == 503
+    assert response.headers["Retry-After"] == "2"
+
+
+def test_an_upload_of_the_contract(admin: Browser, archives: Archives) -> None:
+    document = admin.document(admin.upload(archives.good))
+    named = {"id", "filename", "size", "offset", "verdict", "reasons", "release", "prerequisites", "notice_read"}
+    assert named <= set(document)
+    assert (document["verdict"], document["reasons"], document["notice_read"]) == ("accepted", [], False)

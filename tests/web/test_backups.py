@@ -1,0 +1,120 @@
+"""The page Sauvegardes: what the worker published, and « Sauvegarder maintenant »."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from ospi_supervisor.backup.snapshots import Snapshots
+from ospi_supervisor.backups import BACKUP, REQUEST_LIFETIME, Backups
+from ospi_supervisor.bootstrap import make_administration
+from ospi_supervisor.store.published import PublishedStore
+from tests.support.site import PASSWORD, Browser, Site, now
+from tests.support.tmpfs import small_disk
+
+
+def press(site: Site, browser: Browser) -> int:
+    """« Sauvegarder maintenant »; the request's number."""
+    response = browser.post("sauvegardes")
+    assert response.status_code == 303
+    return int(re.findall(r"demande=(\d+)", response.headers["Location"])[0])
+
+
+@pytest.fixture
+def backups(site: Site) -> Backups:
+    """The worker's part, as `bootstrap` puts it together."""
+    administration = make_administration(site.config)
+    site.config.backup.directory.mkdir()
+    return Backups(
+        engine=site.engine,
+        published=PublishedStore(site.engine),
+        snapshots=administration.snapshots,
+        directory=site.config.backup.directory,
+        take=administration.create_backup,
+        clock=now,
+        stopping=lambda: False,
+    )
+
+
+def answer(site: Site, backups: Backups, number: int) -> None:
+    """The worker gets to that request."""
+    request = site.operations.web.request(number)
+    assert request is not None
+    backups.answer(request)
+
+
+def test_before_the_worker_said_anything_the_page_says_so(admin: Browser) -> None:
+    assert "n'a pas encore dit" in admin.get("sauvegardes").text
+
+
+def test_a_backup_from_the_button_to_the_list(site: Site, admin: Browser, backups: Backups) -> None:
+    backups.publish()
+    assert "Il n'y a encore aucune sauvegarde" in admin.get("sauvegardes").text
+    number = press(site, admin)
+    waiting = admin.get(f"sauvegardes?demande={number}").text
+    assert "La sauvegarde est en cours" in waiting
+    assert 'http-equiv="refresh"' in waiting
+    answer(site, backups, number)
+    page = admin.get(f"sauvegardes?demande={number}").text
+    assert "La sauvegarde est faite, et relue" in page
+    [snapshot] = backups.snapshots.list()
+    assert f"<code>{snapshot.id}</code>" in page
+    assert "11.5.0" in page
+    assert "backup restore" in page
+    line = site.operations.web.audit(1)[0]
+    assert (line.actor, line.action) == ("admin", "sauvegarde demandée")
+
+
+def test_while_an_update_runs_it_is_refused(site: Site, admin: Browser, backups: Backups) -> None:
+    number = press(site, admin)
+    with make_administration(site.config).lock():
+        answer(site, backups, number)
+    assert "déjà en cours" in admin.get(f"sauvegardes?demande={number}").text
+    assert backups.snapshots.list() == []
+
+
+def test_a_stopping_worker_leaves_the_request_to_the_next_one(site: Site, admin: Browser, backups: Backups) -> None:
+    number = press(site, admin)
+    answer(site, replace(backups, stopping=lambda: True), number)
+    assert site.operations.reader.answer(number) is None
+    assert backups.snapshots.list() == []
+    answer(site, backups, number)
+    assert len(backups.snapshots.list()) == 1
+
+
+def test_it_is_made_once(site: Site, admin: Browser, backups: Backups) -> None:
+    number = press(site, admin)
+    answer(site, backups, number)
+    answer(site, backups, number)
+    assert len(backups.snapshots.list()) == 1
+
+
+def test_a_request_that_waited_too_long_is_refused(site: Site, admin: Browser, backups: Backups) -> None:
+    asked = now() - REQUEST_LIFETIME - timedelta(seconds=1)
+    number = site.operations.web.add_request(BACKUP, {}, source="import", by="admin", now=asked)
+    answer(site, backups, number)
+    assert "Cette demande a trop attendu" in admin.get(f"sauvegardes?demande={number}").text
+
+
+@pytest.mark.system
+def test_without_the_room_nothing_begins(site: Site, admin: Browser, backups: Backups) -> None:
+    number = press(site, admin)
+    data = site.folder / "data"
+    data.mkdir()
+    (data / "dossier").write_bytes(bytes(2 * 1024 * 1024))
+    with small_disk(backups.directory, "1m"):
+        snapshots = Snapshots(backups.directory, [data], [], keep=1)
+        answer(site, replace(backups, snapshots=snapshots), number)
+        assert list(backups.directory.iterdir()) == []
+    page = admin.get(f"sauvegardes?demande={number}").text
+    assert "Il faut jusqu&#39;à 2,1 Mo pour cette sauvegarde et il reste 1 Mo" in page
+
+
+def test_an_old_sign_in_is_asked_for_the_password(site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ospi_supervisor.accounts.RECENT_SIGN_IN", timedelta(0))
+    response = admin.post("sauvegardes")
+    assert response.status_code == 403
+    assert 'name="password"' in response.text
+    assert site.operations.web.requests_after(0) == []
+    assert admin.post("sauvegardes", data={"password": PASSWORD}).status_code == 303

@@ -1,0 +1,24 @@
+"""`docs/api.md` names every address that programs use, every status of the upload, and every code of a refusal."""
+
+import re
+from pathlib import Path
+
+from ospi_supervisor.errors import ARCHIVE_CODES
+from ospi_supervisor.web.errors import STATUS_OF_CODE
+from tests.support.site import Site
+
+DOCUMENT = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
+
+
+def test_every_address_for_programs_is_documented(site: Site) -> None:
+    for rule in site.app.url_map.iter_rules():
+        if rule.endpoint.startswith(("api.", "tus.", "auth.")) or "POST" in (rule.methods or ()):
+            address = re.sub("/?<[^>]*upload_id>$", "", re.sub("<[^>]*id>(?=/|$)", "ID", rule.rule)).strip("/")
+            assert address.removesuffix("/ID") in DOCUMENT, rule.rule
+
+
+def test_every_code_and_status_is_documented() -> None:
+    for code in ARCHIVE_CODES:
+        assert f"`{code}`" in DOCUMENT, code
+    for status in {*STATUS_OF_CODE.values(), 412, 415, 422, 460}:
+        assert str(status) in DOCUMENT, status

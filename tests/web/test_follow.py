@@ -1,0 +1,160 @@
+"""Suivi and Historique as the server renders them, without JavaScript."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.store.engine_models import Event
+from tests.support.site import Browser, Site, now
+
+
+def test_without_an_update_the_page_says_so(admin: Browser) -> None:
+    assert "Aucune mise à jour n'a encore été demandée" in admin.get("mises-a-jour/suivi").text
+
+
+def test_an_update_under_way(site: Site, admin: Browser) -> None:
+    number = site.update()
+    site.event(number, "log", Phase.PREREQUISITES, level="warning", message="Mémoire vive : 8 Go.")
+    site.event(number, "log", Phase.STAGE, level="output", message="ligne un\nligne <deux>")
+    page = admin.get("mises-a-jour/suivi").text
+    assert "Ne redémarrez pas le serveur" in page
+    assert "une à plusieurs heures" in page
+    assert 'class="warning"' in page
+    assert "ligne un\nligne &lt;deux&gt;" in page
+    assert "Annuler la mise à jour" in page
+    assert page.count('data-status="doing"') == 1
+    assert 'http-equiv="refresh"' in page
+
+
+def test_past_the_point_of_cancelling_there_is_no_button(site: Site, admin: Browser) -> None:
+    number = site.update()
+    for phase in (Phase.VERIFY, Phase.PREREQUISITES, Phase.STAGE, Phase.BACKUP):
+        site.phase(number, phase, PhaseStatus.DONE)
+    site.phase(number, Phase.MAINTENANCE, PhaseStatus.DOING)
+    assert "Annuler la mise à jour" not in admin.get("mises-a-jour/suivi").text
+
+
+def test_cancelling_asks_the_worker(site: Site, admin: Browser) -> None:
+    number = site.update()
+    assert admin.post(f"mises-a-jour/suivi/{number}/annuler").status_code == 303
+    [request] = site.operations.web.requests_after(0)
+    assert (request.kind, request.payload, request.requested_by) == ("cancel", {"update_id": number}, "admin")
+
+
+def test_a_failure_says_what_happened_and_what_to_do(site: Site, admin: Browser) -> None:
+    number = site.update()
+    site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    site.engine.set_failure(number, Phase.MIGRATE, "le script 20-schema a échoué")
+    site.engine.set_phase(number, Phase.MIGRATE, status=PhaseStatus.UNDONE)
+    site.engine.lock_version("portail-bi", "11.6.0", number, now())
+    site.engine.finish(number, UpdateStatus.ROLLED_BACK, now())
+    page = admin.get(f"mises-a-jour/suivi?update={number}").text
+    for words in (
+        "la plateforme est revenue à l'ancienne version",
+        "Migration des données",
+        "Le script 20-schema a échoué.",
+        "Ne relancez pas cette mise à jour",
+        "support@ospi.fr",
+        "échouée, puis annulée",
+        "non effectuée",
+    ):
+        assert words in page.replace("&#39;", "'"), words
+
+
+def test_each_ending_has_its_own_words(site: Site, admin: Browser) -> None:
+    pages = set()
+    for status in UpdateStatus:
+        if status.is_final:
+            number = site.update(status)
+            page = admin.get(f"mises-a-jour/suivi?update={number}").text
+            pages.add(page.split('class="notice')[2].split("</strong>")[0].split("<strong>")[1])
+    assert len(pages) == 6
+
+
+def test_a_stopped_worker_is_said_on_every_page(site: Site, admin: Browser) -> None:
+    assert "Service de mise à jour arrêté" in admin.get("support").text
+    site.engine.beat(now(), 1)
+    assert "Service de mise à jour arrêté" not in admin.get("support").text
+
+
+def test_every_page_says_not_to_reboot_during_an_update(site: Site, admin: Browser) -> None:
+    site.update()
+    for path in ("", "support", "tracabilite", "mises-a-jour/import", "mises-a-jour/suivi", "mises-a-jour/historique"):
+        assert "Ne redémarrez pas le serveur" in admin.get(path).text, path
+
+
+def test_a_request_leads_to_its_update(site: Site, admin: Browser) -> None:
+    waiting = admin.get("mises-a-jour/suivi?demande=7")
+    assert "La demande est transmise" in waiting.text
+    number = site.update()
+    site.engine.answer(7, accepted=True, update_id=number, now=now())
+    assert admin.get("mises-a-jour/suivi?demande=7").headers["Location"].endswith(f"suivi?update={number}")
+
+
+def test_a_request_that_the_worker_refused_says_why(site: Site, admin: Browser) -> None:
+    site.engine.answer(8, accepted=False, message="une autre mise à jour est en cours", now=now())
+    assert "Une autre mise à jour est en cours." in admin.get("mises-a-jour/suivi?demande=8").text
+
+
+def test_history_lists_every_update(site: Site, admin: Browser) -> None:
+    site.update(UpdateStatus.ROLLED_BACK, to="11.5.9")
+    site.update(UpdateStatus.SUCCEEDED)
+    page = admin.get("mises-a-jour/historique").text
+    assert page.index("11.5.0 → 11.6.0") < page.index("11.5.0 → 11.5.9")
+    assert "réussie" in page
+    assert admin.get("mises-a-jour/suivi?update=99").status_code == 404
+
+
+def test_a_silent_phase_says_to_call_the_support(site: Site, admin: Browser) -> None:
+    number = site.update()
+    assert "signe de vie" not in admin.get("mises-a-jour/suivi").text
+    Event.update(at=now(), data={"at": (now() - timedelta(minutes=16)).isoformat(), "phase": "verify"}).execute(
+        site.engine._database.database
+    )
+    page = admin.get(f"mises-a-jour/suivi?update={number}").text
+    assert "signe de vie" in page
+    assert "04 26 10 06 36" in page
+
+
+def test_a_long_phase_that_lives_is_said_to_be_normal(site: Site, admin: Browser) -> None:
+    past, number = site.update(UpdateStatus.SUCCEEDED), site.update()
+    an_hour_ago = now() - timedelta(hours=1)
+    ended = an_hour_ago + timedelta(minutes=2)
+    site.engine.set_phase(past, Phase.VERIFY, status=PhaseStatus.DONE, started_at=an_hour_ago, ended_at=ended)
+    assert "C'est normal" not in admin.get("mises-a-jour/suivi").text
+    site.engine.set_phase(number, Phase.VERIFY, started_at=an_hour_ago)
+    site.event(number, "progress", Phase.VERIFY, percent=50.0)
+    page = admin.get("mises-a-jour/suivi").text.replace("&#39;", "'")
+    assert "plus longue que d'habitude, mais elle avance" in page
+    assert "signe de vie" not in page
+
+
+def test_hours_of_output_cost_the_page_nothing(site: Site, admin: Browser) -> None:
+    number = site.update()
+    site.event(number, "log", Phase.PREREQUISITES, level="warning", message="Mémoire vive : 8 Go.")
+    rows = (
+        (
+            number,
+            now().isoformat(),
+            json.dumps({"at": now().isoformat(), "level": "output", "message": f"ligne {line}."}),
+        )
+        for line in range(100_000)
+    )
+    with site.engine.transaction():
+        connection: Any = site.engine._database.database
+        connection.connection().executemany(
+            "INSERT INTO event (update_id, at, kind, phase, level, data) VALUES (?, ?, 'log', 'migrate', 'output', ?)",
+            rows,
+        )
+    live: Any = site.operations.reader._database._live
+    steps: list[int] = []
+    admin.get("mises-a-jour/suivi")
+    live.connection().set_progress_handler(lambda: steps.append(1), 1000)
+    page = admin.get("mises-a-jour/suivi").text
+    live.connection().set_progress_handler(None, 0)
+    assert "Mémoire vive : 8 Go." in page
+    assert "ligne 99999." in page
+    assert "ligne 99800.\n" in page
+    assert "ligne 99799." not in page
+    assert len(steps) < 100, "thousands of steps of SQLite's machine; one row costs ten"

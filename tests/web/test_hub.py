@@ -1,0 +1,148 @@
+"""The broadcaster: every event to every stream, once, in order, from wherever it stood."""
+
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.store.engine_reader import EngineReader
+from ospi_supervisor.store.engine_store import EngineStore
+from ospi_supervisor.web.hub import Hub
+from tests.support.engine import Bench, now
+from tests.support.system import wait_until
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+@pytest.fixture
+def engine(bench: Bench) -> Iterator[EngineStore]:
+    store = EngineStore(bench.url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def reader(bench: Bench, engine: EngineStore) -> Iterator[EngineReader]:
+    reader = EngineReader(bench.url)
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def hub(reader: EngineReader) -> Iterator[Hub]:
+    hub = Hub(reader, max_streams=4)
+    yield hub
+    hub.stop()
+    if hub._thread is not None:
+        hub._thread.join()
+
+
+@pytest.fixture
+def update(bench: Bench, engine: EngineStore) -> int:
+    return engine.admit(bench.new_update(), now())
+
+
+class Listener:
+    """A client on a thread of its own."""
+
+    def __init__(self, hub: Hub, update: int, after: int = 0) -> None:
+        subscription = hub.subscribe(update, after)
+        assert subscription is not None
+        self.text = ""
+        self.left = False
+        self._stream = hub.stream(subscription, lambda: self.left)
+        self.thread = threading.Thread(target=self._read)
+        self.thread.start()
+
+    def _read(self) -> None:
+        for piece in self._stream:
+            self.text += piece
+
+    @property
+    def ids(self) -> list[int]:
+        return [int(found) for found in re.findall(r"^id: (\d+)$", self.text, re.MULTILINE)]
+
+
+def log(engine: EngineStore, update: int, count: int = 1) -> None:
+    with engine.transaction():
+        for _ in range(count):
+            engine.add_event(update, "log", Phase.STAGE, now(), {"level": "info", "message": "é\nè"})
+
+
+def end(engine: EngineStore, update: int) -> None:
+    engine.add_event(update, "end", Phase.STAGE, now(), {"status": "failed"})
+
+
+def test_every_stream_gets_every_event_once_and_ends(hub: Hub, engine: EngineStore, update: int) -> None:
+    log(engine, update, 3)
+    listeners = [Listener(hub, update), Listener(hub, update, after=2)]
+    wait_until(lambda: listeners[0].ids == [1, 2, 3], "the replay")
+    log(engine, update, 2)
+    end(engine, update)
+    for listener in listeners:
+        listener.thread.join(10)
+        assert not listener.thread.is_alive()
+    assert listeners[0].ids == [1, 2, 3, 4, 5, 6]
+    assert listeners[1].ids == [3, 4, 5, 6]
+    assert hub.streams == 0
+
+
+def test_a_long_history_is_replayed_whole(hub: Hub, engine: EngineStore, update: int) -> None:
+    log(engine, update, 3456)
+    end(engine, update)
+    listener = Listener(hub, update)
+    listener.thread.join(20)
+    assert listener.ids == list(range(1, 3458))
+
+
+def test_streams_of_two_updates_do_not_mix(hub: Hub, bench: Bench, engine: EngineStore, update: int) -> None:
+    engine.finish(update, "failed", now())  # type: ignore[arg-type]  # a stable name is as good
+    other = engine.admit(bench.new_update(), now())
+    first, second = Listener(hub, update), Listener(hub, other)
+    log(engine, other)
+    end(engine, update)
+    end(engine, other)
+    first.thread.join(10)
+    second.thread.join(10)
+    assert (first.ids, second.ids) == ([2], [1, 3])
+
+
+def test_each_message_is_one_line_of_data(hub: Hub, engine: EngineStore, update: int) -> None:
+    log(engine, update)
+    end(engine, update)
+    listener = Listener(hub, update)
+    listener.thread.join(10)
+    message = listener.text.split("\n\n")[1]
+    assert re.fullmatch(r'id: 1\nevent: log\ndata: \{.*"message":"é\\nè"\}', message)
+
+
+def test_beyond_the_cap_there_is_no_stream_until_one_leaves(hub: Hub, update: int) -> None:
+    listeners = [Listener(hub, update) for _ in range(4)]
+    assert hub.subscribe(update, 0) is None
+    listeners[0].left = True
+    listeners[0].thread.join(10)
+    assert hub.subscribe(update, 0) is not None
+    hub.stop()
+    for listener in listeners:
+        listener.thread.join(10)
+        assert not listener.thread.is_alive()
+
+
+def test_a_quiet_stream_shows_that_it_lives(hub: Hub, update: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ospi_supervisor.web.hub.HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr("ospi_supervisor.web.hub._LOOK_UP_SECONDS", 0.1)
+    listener = Listener(hub, update)
+    wait_until(lambda: listener.text.count(": toujours là") >= 2, "two heartbeats")
+    listener.left = True
+    listener.thread.join(10)
+
+
+def test_a_stopped_hub_takes_nobody_in(hub: Hub, update: int) -> None:
+    hub.stop()
+    assert hub.subscribe(update, 0) is None

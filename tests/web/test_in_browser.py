@@ -1,0 +1,259 @@
+"""Our scripts in a real browser: an upload that nothing stops, and a Suivi that loses and repeats nothing."""
+
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Request, Route, expect
+
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.store.web_models import Session
+from tests.support.site import PASSWORD, Archives, Site, now
+from tests.support.system import free_port
+from tests.support.web_process import WebProcess, web_process
+
+pytestmark = pytest.mark.system
+SLICES = re.compile(r"/televersements/[0-9a-f]{32}$")
+
+
+@pytest.fixture
+def web(tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProcess]:
+    port = free_port()
+    site = Site(tmp_path / "site", platform, archives.root, port=port)
+    with web_process(site, port) as running:
+        yield running
+    site.close()
+
+
+@pytest.fixture
+def page(web: WebProcess, browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(locale="fr-FR", viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    page.goto(f"{web.url}/mises-a-jour/import")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", PASSWORD)
+    page.click("text=Se connecter")
+    page.wait_for_url("**/mises-a-jour/import")
+    yield page
+    context.close()
+
+
+class Slices:
+    """The slices that the page sends; `before` is called once, before slice number `number` goes out."""
+
+    def __init__(self, page: Page, before: Callable[[], object] | None = None, number: int = 2) -> None:
+        self.offsets: list[int] = []
+        self._before = before
+        self._number = number
+        page.route(SLICES, self._handle)
+
+    def _handle(self, route: Route) -> None:
+        request = route.request
+        if request.method == "PATCH":
+            self.offsets.append(int(request.headers["upload-offset"]))
+            if len(self.offsets) == self._number and self._before is not None:
+                self._before()
+        route.continue_()
+
+
+def choose(page: Page, archive: Path) -> None:
+    page.set_input_files("#archive", archive)
+
+
+def expect_complete(page: Page) -> None:
+    expect(page.locator("#envoi-etat")).to_have_text("Reçu en entier", timeout=30_000)
+    expect(page.locator("#import-form")).to_be_visible()
+
+
+def test_an_upload_survives_the_death_of_the_server(page: Page, web: WebProcess, archives: Archives) -> None:
+    def kill() -> None:
+        web.stop(signal.SIGKILL)
+        threading.Timer(1.0, web.start).start()
+
+    slices = Slices(page, kill)
+    choose(page, archives.large)
+    expect_complete(page)
+    assert slices.offsets[:2] == [0, 1024 * 1024]
+    [row] = web.site.operations.web.uploads()
+    assert row.complete
+
+
+def test_an_upload_goes_on_after_its_tab_was_closed(page: Page, web: WebProcess, archives: Archives) -> None:
+    def is_later(request: Request) -> bool:
+        return request.method == "PATCH" and request.headers["upload-offset"] != "0"
+
+    def hold(route: Route) -> None:
+        if is_later(route.request):  # never sent: the tab is closed meanwhile
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(SLICES, hold)
+    with page.expect_request(is_later):
+        choose(page, archives.large)
+    expect(page.locator("#verifications")).to_be_visible()
+    page.close(run_before_unload=False)
+    again = page.context.new_page()
+    again.goto(f"{web.url}/mises-a-jour/import")
+    expect(again.locator("#inacheves")).to_contain_text(archives.large.name)
+    slices = Slices(again)
+    choose(again, archives.large)
+    expect_complete(again)
+    assert slices.offsets[0] == 1024 * 1024
+    assert len(web.site.operations.web.uploads()) == 1
+
+
+def test_a_session_that_ends_during_the_upload_is_renewed_in_place(
+    page: Page, web: WebProcess, archives: Archives
+) -> None:
+    Slices(page, lambda: Session.update(token_sha256="elle n'existe plus").execute())
+    choose(page, archives.large)
+    dialog = page.locator("dialog")
+    expect(dialog).to_contain_text("Votre session est terminée")
+    dialog.locator("[name=username]").fill("admin")
+    dialog.locator("[name=password]").fill("faux mot de passe")
+    dialog.locator("button").click()
+    expect(dialog.locator(".error")).to_have_text("Identifiant ou mot de passe incorrect")
+    dialog.locator("[name=password]").fill(PASSWORD)
+    dialog.locator("button").click()
+    expect_complete(page)
+    assert page.url.endswith("/mises-a-jour/import")
+
+
+def test_import_becomes_active_with_the_notice_and_asks_for_an_old_password_again(
+    page: Page, web: WebProcess, archives: Archives
+) -> None:
+    choose(page, archives.good)
+    expect_complete(page)
+    button = page.locator("#import-button")
+    expect(button).to_be_disabled()
+    page.check("#notice-read")
+    expect(button).to_be_enabled()
+    Session.update(created_at=now() - timedelta(hours=1)).execute()
+    button.click()
+    page.locator("dialog [name=password]").fill(PASSWORD)
+    page.locator("dialog button").click()
+    page.wait_for_url("**/suivi?demande=1")
+    [request] = web.site.operations.web.requests_after(0)
+    assert request.kind == "import"
+
+
+@pytest.mark.parametrize("name", ["empty", "unsigned", "decompressed", "wrong_product"])
+def test_a_bad_archive_is_refused_in_the_page(page: Page, archives: Archives, name: str) -> None:
+    choose(page, archives.bad[name])
+    expect(page.locator(f'#refus[data-code="{name}"]')).to_contain_text("Rien n'a été installé ni conservé")
+    choose(page, archives.good)
+    expect_complete(page)
+
+
+def test_suspended_it_waits_and_then_goes_on(page: Page, archives: Archives) -> None:
+    slices = Slices(page, lambda: page.evaluate("document.getElementById('pause').click()"), number=1)
+    choose(page, archives.large)
+    expect(page.locator("#envoi-etat")).to_have_text("Suspendu")
+    sent = len(slices.offsets)
+    page.wait_for_timeout(500)
+    assert len(slices.offsets) == sent
+    page.click("text=Reprendre")
+    expect_complete(page)
+
+
+def follow(page: Page, web: WebProcess) -> int:
+    number = web.site.update()
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    return number
+
+
+def log(web: WebProcess, number: int, first: int, count: int) -> None:
+    for line in range(first, first + count):
+        web.site.event(number, "log", Phase.STAGE, level="info", message=f"ligne {line}.")
+
+
+def journal(page: Page) -> list[str]:
+    return page.locator("#journal li span").all_inner_texts()
+
+
+def test_phases_move_without_reloading(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    page.evaluate("window.untouched = true")
+    web.site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    web.site.phase(number, Phase.STAGE, PhaseStatus.DOING)
+    expect(page.locator('[data-phase="verify"]')).to_have_attribute("data-status", "done")
+    stage = page.locator('[data-phase="stage"]')
+    expect(stage).to_have_attribute("data-status", "doing")
+    web.site.event(number, "progress", Phase.STAGE, percent=42.0, message="1 200 fichiers")
+    expect(stage.locator("progress")).to_have_attribute("value", "42")
+    expect(stage.locator(".message")).to_have_text("1 200 fichiers")
+    web.site.engine.set_failure(number, Phase.STAGE, "disque plein")
+    web.site.engine.finish(number, UpdateStatus.FAILED, now())
+    web.site.event(number, "end", Phase.STAGE, status="failed")
+    expect(page.locator("#etat")).to_contain_text("Disque plein.")
+    assert page.evaluate("window.untouched")
+
+
+def test_no_event_is_lost_or_repeated_across_a_kill(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    web.stop(signal.SIGKILL)
+    log(web, number, 3, 3)
+    expect(page.locator("#liaison")).to_contain_text("La mise à jour continue")
+    web.start()
+    log(web, number, 6, 3)
+    expect(page.locator("#journal li")).to_have_count(9)
+    page.wait_for_timeout(500)
+    assert journal(page) == [f"ligne {line}." for line in range(9)]
+    expect(page.locator("#liaison")).to_be_hidden()
+
+
+def test_without_a_stream_the_page_polls(page: Page, web: WebProcess) -> None:
+    def no_stream(route: Route) -> None:
+        if "event-stream" in route.request.headers["accept"]:
+            route.fulfill(status=503)
+        else:
+            route.continue_()
+
+    page.route("**/events?*", no_stream)
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    log(web, number, 3, 700)
+    expect(page.locator("#journal li")).to_have_count(703)
+    assert journal(page)[-1] == "ligne 702."
+
+
+def test_a_flood_of_output_leaves_the_page_usable(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    with web.site.engine.transaction():
+        for batch in range(100):
+            lines = "\n".join(f"sortie {100 * batch + line}" for line in range(100))
+            web.site.event(number, "log", Phase.MIGRATE, level="output", message=lines)
+    expect(page.locator("#sortie")).to_contain_text("sortie 9999")
+    assert len(page.inner_text("#sortie").splitlines()) <= 200
+    page.goto(f"{web.url}/mises-a-jour/historique")
+    expect(page.locator("table")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    "path", ["", "mises-a-jour/import", "mises-a-jour/suivi", "mises-a-jour/historique", "support"]
+)
+def test_no_page_is_wider_than_a_phone_or_breaks_our_own_policy(page: Page, web: WebProcess, path: str) -> None:
+    problems: list[str] = []
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    web.site.update(UpdateStatus.ROLLED_BACK)
+    page.goto(f"{web.url}/{path}", wait_until="networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert problems == []
+
+
+def test_the_sign_in_page_is_wider_than_no_phone_either(web: WebProcess, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 320, "height": 640})
+    page = context.new_page()
+    page.goto(f"{web.url}/connexion")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    context.close()

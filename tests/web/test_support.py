@@ -1,0 +1,160 @@
+"""After a failure: what the pages say, the code that is handed to the worker, « Reprendre », and the diagnostics."""
+
+import io
+import zipfile
+from datetime import timedelta
+
+import pytest
+
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.unlock import encode_code
+from ospi_supervisor.store.web_models import Session
+from tests.support.site import PASSWORD, Browser, Site, now
+
+CODE = encode_code(bytes(range(64)))
+
+
+def failed(site: Site, status: UpdateStatus = UpdateStatus.ROLLED_BACK) -> int:
+    """An update that failed in `migrate`, with its lock."""
+    number = site.update(to="11.5.9")
+    site.engine.set_failure(number, Phase.MIGRATE, "le script 20-schema a échoué")
+    site.engine.set_phase(number, Phase.MIGRATE, status=PhaseStatus.UNDONE)
+    site.engine.lock_version("portail-bi", "11.5.9", number, now())
+    site.engine.finish(number, status, now())
+    return number
+
+
+def words(browser: Browser, path: str) -> str:
+    return browser.get(path).text.replace("&#39;", "'").replace("\u00a0", " ")
+
+
+def an_hour_later() -> None:
+    Session.update(created_at=now() - timedelta(hours=1)).execute()
+
+
+def test_without_a_failure_there_is_nothing_to_release(site: Site, admin: Browser) -> None:
+    page = words(admin, "support")
+    assert "04 26 10 06 36" in page
+    assert "Télécharger le diagnostic" in page
+    assert "Débloquer" not in page
+
+
+@pytest.mark.parametrize("path", ["support", "mises-a-jour/suivi"])
+def test_a_failure_says_all_that_there_is_to_know_and_to_do(site: Site, admin: Browser, path: str) -> None:
+    failed(site)
+    page = words(admin, path)
+    for expected in (
+        "la plateforme est revenue à l'ancienne version",
+        "Migration des données",
+        "Le script 20-schema a échoué.",
+        "L'ancienne version est ouverte à tous",
+        "04 26 10 06 36",
+        "support@ospi.fr",
+        site.operations.challenges()[0],
+        "Code reçu du support",
+        "Télécharger le diagnostic",
+    ):
+        assert expected in page, expected
+    assert "Reprendre</button>" not in page
+    assert 'name="password"' not in page
+
+
+@pytest.mark.parametrize("path", ["support", "mises-a-jour/suivi"])
+def test_after_an_intervention_the_update_can_be_taken_up_again(site: Site, admin: Browser, path: str) -> None:
+    number = failed(site, UpdateStatus.INTERVENTION)
+    assert f'action="/superviseur/support/reprise/{number}"' in words(admin, path)
+    response = admin.post(f"support/reprise/{number}")
+    [request] = site.operations.web.requests_after(0)
+    assert (request.kind, request.payload, request.requested_by) == ("resume", {"update_id": number}, "admin")
+    where = response.headers["Location"].removeprefix("/superviseur/")
+    assert "La demande est transmise" in words(admin, where)
+    site.engine.answer(request.id, accepted=True, update_id=number, now=now())
+    assert admin.get(where).headers["Location"].endswith(f"suivi?update={number}")
+
+
+def test_a_code_is_handed_to_the_worker_and_its_answer_shown(site: Site, admin: Browser) -> None:
+    number = failed(site)
+    response = admin.post("support/deblocage", data={"code": f" {CODE[:60]}\n{CODE[60:]} "})
+    [request] = site.operations.web.requests_after(0)
+    assert (request.kind, request.source) == ("unlock", "import")
+    assert "".join(request.payload["code"].split()) == CODE
+    line = site.operations.web.audit(1)[0]
+    assert (line.actor, line.action, line.detail) == ("admin", "code de déblocage du support donné", "demande 1")
+    where = response.headers["Location"].removeprefix("/superviseur/")
+    assert 'http-equiv="refresh"' in words(admin, where)
+    site.engine.answer(request.id, accepted=True, update_id=number, now=now())
+    assert "La version est débloquée" in words(admin, where)
+
+
+@pytest.mark.parametrize("status", [UpdateStatus.ROLLED_BACK, UpdateStatus.FAILED, UpdateStatus.INTERVENTION])
+def test_once_released_a_failure_asks_for_nothing_more(site: Site, admin: Browser, status: UpdateStatus) -> None:
+    number = failed(site, status)
+    assert "Code reçu du support" in words(admin, "mises-a-jour/suivi")
+    site.engine.release_lock_of(number, "admin", now())
+    page = words(admin, "mises-a-jour/suivi")
+    assert "Le support a débloqué la version 11.5.9" in page
+    for word in ("verrouillée", "N'agissez pas", "Code reçu du support", "Reprendre</button>"):
+        assert word not in page, word
+
+
+def test_a_code_that_the_worker_refuses_says_why(site: Site, admin: Browser) -> None:
+    failed(site)
+    admin.post("support/deblocage", data={"code": CODE})
+    site.engine.answer(1, accepted=False, message="ce code a déjà servi ; il ne sert qu'une fois", now=now())
+    assert "Ce code a déjà servi ; il ne sert qu'une fois." in words(admin, "support?demande=1")
+
+
+def test_what_is_no_code_is_refused_at_once_and_stays_in_the_form(site: Site, admin: Browser) -> None:
+    failed(site)
+    response = admin.post("support/deblocage", data={"code": "<ABC>"})
+    assert response.status_code == 422
+    assert "mal recopié" in response.text
+    assert "&lt;ABC&gt;</textarea>" in response.text
+    assert site.operations.web.requests_after(0) == []
+
+
+def test_nothing_locked_and_nothing_stopped_are_refused(site: Site, admin: Browser) -> None:
+    assert admin.post("support/deblocage", data={"code": CODE}).status_code == 422
+    assert admin.post(f"support/reprise/{site.update(UpdateStatus.SUCCEEDED)}").status_code == 422
+    assert admin.post("support/reprise/99", headers={"Accept": "application/json"}).json == {
+        "code": "not_stopped",
+        "message": "la mise à jour n° 99 n'attend pas d'intervention",
+    }
+
+
+@pytest.mark.parametrize("path", ["support/deblocage", "support/reprise/1"])
+def test_the_password_is_asked_for_again_and_csrf_is_required(site: Site, admin: Browser, path: str) -> None:
+    failed(site, UpdateStatus.INTERVENTION)
+    assert admin.client.post(f"/superviseur/{path}", data={"code": CODE}).status_code == 400
+    an_hour_later()
+    assert words(admin, "support").count('name="password"') == 2
+    refused = admin.post(path, data={"code": CODE})
+    assert refused.status_code == 403
+    assert "Confirmez votre mot de passe" in refused.text
+    assert CODE in refused.text or "reprise" in path
+    assert admin.post(path, data={"code": CODE, "password": "pas le bon"}).status_code == 403
+    assert site.operations.web.requests_after(0) == []
+    assert admin.post(path, data={"code": CODE, "password": PASSWORD}).status_code == 303
+    assert len(site.operations.web.requests_after(0)) == 1
+
+
+def test_the_diagnostics_are_downloaded_and_that_is_recorded(site: Site, admin: Browser) -> None:
+    response = admin.get("support/diagnostic")
+    assert response.mimetype == "application/zip"
+    assert "diagnostic-portail-bi-" in response.headers["Content-Disposition"]
+    assert "LISEZMOI.txt" in zipfile.ZipFile(io.BytesIO(response.data)).namelist()
+    assert site.operations.web.audit(1)[0].action == "diagnostic téléchargé"
+
+
+def test_a_stream_goes_on_through_an_update_that_was_taken_up_again(site: Site, admin: Browser) -> None:
+    number = site.update(UpdateStatus.INTERVENTION)
+    first_end = site.operations.reader.end_of(number)
+    site.event(number, "log", Phase.MIGRATE, level="warning", message="Version débloquée.")
+    stream = {"Accept": "text/event-stream", "Last-Event-ID": str(first_end)}
+    assert admin.get(f"api/updates/{number}/events", headers=stream).status_code == 204
+    site.engine.resume(number)
+    site.event(number, "end", Phase.MIGRATE, status="rolled_back")
+    site.engine.finish(number, UpdateStatus.ROLLED_BACK, now())
+    again = admin.get(f"api/updates/{number}/events", headers=stream)
+    assert again.status_code == 200
+    assert "rolled_back" in again.text
