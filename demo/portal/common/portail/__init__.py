@@ -1,0 +1,1 @@
+"""« Portail BI », the demonstration platform: a hospital's activity, read from its own SQLite database."""

@@ -1,0 +1,183 @@
+"""The web process under an account of its own, as the deployment's guide puts it on a server, and what it can touch."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+import requests
+
+from demo.layout import REPOSITORY
+from demo.samples import INSTALLED
+from ospi_supervisor.config import StatePaths, load_config
+from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
+from tests.support.demo import Client, begin_update, wait_for
+from tests.support.deployment import Accounts, Deployment
+from tests.support.installation import install
+
+pytestmark = pytest.mark.system
+
+ACCOUNTS = Accounts(web="nobody", web_group="nogroup", platform="daemon")
+"""Accounts that every Debian has, and whose members own nothing: a test adds none to the machine."""
+TOKEN = "jeton-de-mesure"
+GUIDE = REPOSITORY / "docs" / "deploiement.md"
+
+
+def as_account(account: str, *command: str | Path) -> bool:
+    """Whether that account succeeds in running a command."""
+    group = pwd.getpwnam(account).pw_gid
+    done = subprocess.run(command, user=account, group=group, extra_groups=[], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Deployment]:
+    """A server on release 11.5.0, prepared by the commands of the guide; not in a folder that a reboot empties."""
+    require_root()
+    with TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        site = Deployment(Path(folder), "nginx", ACCOUNTS, install(Path(folder) / "programme"))
+        follow_the_guide(site)
+        try:
+            site.start()
+            yield site
+        finally:
+            site.stop()
+
+
+def require_root() -> None:
+    """Only root can run processes under several accounts: elsewhere the test is skipped, in CI it fails."""
+    if os.geteuid() != 0:
+        reason = "only root can run processes under several accounts"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+
+def follow_the_guide(site: Deployment) -> None:
+    """Section 3 of the guide, run as it is written but for its paths and its account; then the first commands."""
+    layout = site.layout
+    for folder in (layout.state, layout.maintenance, layout.backups):
+        shutil.rmtree(folder)
+    section = GUIDE.read_text(encoding="utf-8").partition("\n## 3.")[2]
+    commands = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
+    assert commands is not None
+    script = re.sub(r"^useradd .*\n", "", commands[1], flags=re.MULTILINE)
+    for written, ours in (
+        ("/var/lib/ospi-supervisor-maintenance", str(layout.maintenance)),
+        ("/var/lib/ospi-supervisor", str(layout.state)),
+        ("/var/backups/ospi-supervisor", str(layout.backups)),
+        ("/etc/ospi-supervisor", str(layout.root / "etc")),
+        ("-o ospi-web", f"-o {ACCOUNTS.web}"),
+        ("-g ospi-web", f"-g {ACCOUNTS.web_group}"),
+    ):
+        assert written in script
+        script = script.replace(written, ours)
+    subprocess.run(["sh", "-eu", "-c", script], check=True)
+    shutil.chown(layout.config, "root", ACCOUNTS.web_group)
+    layout.config.chmod(0o640)
+    for folder in (layout.data, layout.run):
+        folder.mkdir(exist_ok=True)
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, ACCOUNTS.platform)
+    add_metrics(site)
+    admin = site.document["admin"]
+    run(site, "adopt", INSTALLED)
+    run(site, "user", "add", admin["username"], "--group", ADMINISTRATION_SYSTEM, stdin=admin["password"])
+
+
+def add_metrics(site: Deployment) -> None:
+    """The one secret that the web process reads."""
+    token = site.layout.root / "etc" / "metrics-token"
+    token.write_text(TOKEN)
+    token.chmod(0o640)
+    shutil.chown(token, "root", ACCOUNTS.web_group)
+    text = site.layout.config.read_text(encoding="utf-8")
+    site.layout.config.write_text(text.replace("[platform]\n", f'metrics_token_file = "{token}"\n[platform]\n', 1))
+
+
+def run(site: Deployment, *arguments: str, stdin: str = "") -> str:
+    """A command of the supervisor that must succeed; what it printed."""
+    done = site.cli(*arguments, stdin=stdin)
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def owners(folder: Path) -> dict[str, tuple[str, int]]:
+    """Account and mode of everything in `folder`."""
+    paths = {path: path.lstat() for path in folder.rglob("*")}
+    return {
+        path.relative_to(folder).as_posix(): (pwd.getpwuid(facts.st_uid).pw_name, facts.st_mode)
+        for path, facts in paths.items()
+    }
+
+
+def check_rights(site: Deployment) -> None:
+    """What each account can touch."""
+    layout, paths, config = site.layout, StatePaths(site.layout.state), load_config(site.layout.config)
+    decided_by_the_worker = [
+        paths.root,
+        *(path for path in (paths.engine_dir, *paths.engine_dir.rglob("*"))),
+        *(path for path in (layout.platform, *layout.platform.rglob("*")) if not path.is_symlink()),
+        *(path for path in (layout.data, *layout.data.rglob("*"))),
+        layout.maintenance,
+        config.maintenance.page_dir,
+        layout.backups,
+        layout.config,
+        config.trust.root,
+    ]
+    for path in decided_by_the_worker:
+        assert not as_account(ACCOUNTS.web, "test", "-w", path), path
+    for path in (paths.engine_db, layout.config):
+        assert as_account(ACCOUNTS.web, "test", "-r", path), path
+        assert not as_account(ACCOUNTS.platform, "test", "-r", path), path
+    assert not as_account(ACCOUNTS.web, "ls", layout.backups)
+    assert not as_account(ACCOUNTS.platform, "cat", layout.root / "etc" / "metrics-token")
+    for folder in (paths.web_dir, paths.queue_dir):
+        assert not as_account(ACCOUNTS.platform, "ls", folder)
+        assert {account for account, _ in owners(folder).values()} == {ACCOUNTS.web}
+
+
+def test_updates_pass_by_the_shell_and_by_the_web(site: Deployment) -> None:
+    """One that is undone, then one that succeeds: each account keeps what is its own."""
+    check_rights(site)
+    run(site, "check")
+    data, rights, release = site.data(), owners(site.layout.data), owners(site.layout.platform / "releases" / INSTALLED)
+    failed = site.cli("import", str(site.archive("failing_migration")), "--notice-read", "--wait")
+    assert "séjour 1042" in failed.stdout + failed.stderr
+    client = Client(site)
+    assert client.get("api/updates")[0]["status"] == "rolled_back"
+    assert site.data() == data
+    assert owners(site.layout.data) == rights
+    assert owners(site.layout.platform / "releases" / INSTALLED) == release
+    check_rights(site)
+
+    update_id = begin_update(client, site.archive("good"))
+    assert client.wait_until_final(update_id)["status"] == "succeeded"
+    assert site.portal_version() == "11.6.0"
+    assert {account for account, _ in owners(site.layout.data).values()} == {ACCOUNTS.platform}
+    run(site, "verify-release")
+    check_rights(site)
+
+
+def test_the_web_process_shows_what_is_recorded_while_the_worker_is_down(site: Deployment) -> None:
+    """Stopped in order or killed: what it leaves of its database can be read by another account."""
+    client = Client(site)
+    recorded = client.get("api/updates")
+    log = StatePaths(site.layout.state).engine_db.with_name("engine.db-wal")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        site.end("worker", number)
+        assert client.get("api/updates") == recorded
+        site.spawn("worker")
+        wait_for("the worker at its database", log.exists)
+
+
+def test_the_web_process_reads_the_token_of_its_metrics(site: Deployment) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    assert "ospi_worker_up" in requests.get(f"{site.url}/superviseur/metrics", headers=headers, timeout=10).text

@@ -1,0 +1,117 @@
+"""A real HTTP server on a free port of this machine, with as many bad manners as a test asks for."""
+
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+Behaviour = Callable[["Handler"], bool]
+"""Answers a request in its own way and says True, or says False to have the file served."""
+
+
+@dataclass
+class Server:
+    """What a test sees of the server. `sent` counts the bytes of bodies, `paths` lists the requests."""
+
+    root: Path
+    url: str = ""
+    port: int = 0
+    sent: int = 0
+    paths: list[str] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    behaviour: Behaviour | None = None
+    cut_after: Callable[[], int | None] = lambda: None
+    ranges: bool = True
+    etags: bool = True
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Serves files below the root, by ranges."""
+
+    protocol_version = "HTTP/1.1"
+    state: Server
+
+    def do_GET(self) -> None:
+        """Static files, unless the test's behaviour answers."""
+        self.state.paths.append(self.path)
+        self.state.headers.append(dict(self.headers.items()))
+        self.close_connection = True
+        if self.state.behaviour is not None and self.state.behaviour(self):
+            return
+        path = self.state.root / self.path.lstrip("/")
+        if not path.is_file():
+            self.answer(404, b"absent")
+            return
+        self.serve(path.read_bytes())
+
+    def serve(self, data: bytes) -> None:
+        """`data`, or the range of it that was asked for, cut where the test wants."""
+        etag = f'"{len(data)}-{hash(data)}"'
+        headers = {"ETag": etag} if self.state.etags else {}
+        start = self._start(etag)
+        if start is not None and start >= len(data):
+            self.answer(416, b"")
+            return
+        if start is None:
+            self.answer(200, data, headers)
+            return
+        headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        self.answer(206, data[start:], headers)
+
+    def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """One whole answer, or its beginning."""
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.end_headers()
+        cut = self.state.cut_after() if status in (200, 206) else None
+        self.send(body if cut is None else body[:cut])
+
+    def send(self, data: bytes) -> None:
+        """Bytes of a body, counted."""
+        self.wfile.write(data)
+        self.state.sent += len(data)
+
+    def _start(self, etag: str) -> int | None:
+        wanted = self.headers.get("Range")
+        same = self.headers.get("If-Range", etag) == etag
+        if not self.state.ranges or not wanted or not same:
+            return None
+        return int(wanted.removeprefix("bytes=").removesuffix("-"))
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+class _Quiet(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Clients that leave are the point of these tests."""
+
+
+@contextmanager
+def serving(root: Path, certificate: Path | None = None) -> Iterator[Server]:
+    """Serve the folder `root` until the end of the block; over TLS where `certificate` (key and chain) is given."""
+    state = Server(root)
+    server = _Quiet(("127.0.0.1", 0), type("TestHandler", (Handler,), {"state": state}))
+    if certificate is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    state.port = server.server_address[1]
+    state.url = f"{'https' if certificate else 'http'}://127.0.0.1:{state.port}/"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield state
+    finally:
+        state.stopping.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,93 @@
+"""A real PostgreSQL server of a test's own: on loopback and on a socket in its folder, gone with the test."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=127.0.0.1")
+
+
+@dataclass(frozen=True)
+class Postgres:
+    """A server under test: `port` on 127.0.0.1, where the role `plateforme` owns its databases and may create some."""
+
+    programs: Path
+    folder: Path
+    port: int
+    password: str = "mot de passe : % é"
+
+    def url(self, database: str) -> str:
+        """The address of `database` for the platform's role, without password."""
+        return f"postgresql://plateforme@127.0.0.1:{self.port}/{database}"
+
+    def sql(self, database: str, statement: str) -> str:
+        """What psql answers to the server's owner."""
+        return self.run("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement).strip()
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's programs as the server's owner."""
+        env = {**os.environ, "PGHOST": str(self.folder), "PGPORT": str(self.port), "PGUSER": "proprietaire"}
+        command = [str(self.programs / program), *arguments]
+        return subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+
+    def control(self, action: str, *arguments: str) -> None:
+        """pg_ctl `action` (start, stop) as the account that the server runs under; returns when it is done."""
+        command = [str(self.programs / "pg_ctl"), "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", action]
+        subprocess.run([*_unprivileged(), *command, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    def start(self) -> None:
+        """Start the server."""
+        options = " ".join(f"-c {setting}" for setting in (*SETTINGS, f"port={self.port}"))
+        self.control("start", "-o", f"{options} -k {self.folder}")
+
+
+def find_programs() -> Path:
+    """The newest installed PostgreSQL's programs. Fails under CI, else skips, where there is none."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    if found:
+        return found[-1].parent
+    if initdb := shutil.which("initdb"):
+        return Path(initdb).resolve().parent
+    if os.environ.get("CI"):
+        pytest.fail("postgresql is not installed")
+    pytest.skip("postgresql is not installed")
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[Postgres]:
+    """A server in the new, short-named `folder`, stopped at the end (a socket's path is bounded)."""
+    server = Postgres(find_programs(), folder, _free_port())
+    folder.mkdir(mode=0o755)
+    if os.getuid() == 0:
+        os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
+    initdb = [str(server.programs / "initdb"), "-D", f"{folder}/data", "-U", "proprietaire", "--no-sync", "-E", "UTF8"]
+    access = ["--auth-local=trust", "--auth-host=scram-sha-256"]
+    subprocess.run([*_unprivileged(), *initdb, *access], check=True, stdout=subprocess.DEVNULL, cwd="/")
+    server.start()
+    try:
+        server.sql("postgres", f"CREATE ROLE plateforme LOGIN CREATEDB PASSWORD '{server.password}'")
+        yield server
+    finally:
+        server.control("stop", "-m", "immediate")
+        shutil.rmtree(folder)
+
+
+def _unprivileged() -> list[str]:
+    """PostgreSQL refuses to be started by root."""
+    if os.getuid() != 0:
+        return []
+    return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

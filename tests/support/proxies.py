@@ -1,0 +1,56 @@
+"""The real reverse proxies: a whole server's configuration around the one that the supervisor prints."""
+
+from pathlib import Path
+
+from ospi_supervisor.platform.proxy import Kind
+from tests.support.system import require_program
+
+ACCOUNT = "www-data"
+"""Debian's account of web servers, which both take where root starts them."""
+
+NGINX = """
+daemon off; master_process on; worker_processes 1; user {account}; pid {folder}/pid; error_log {folder}/error.log;
+events {{ worker_connections 512; }}
+http {{
+    access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    include {folder}/printed;
+}}
+"""
+APACHE_MODULES = (
+    "mpm_event authz_core mime alias rewrite headers proxy proxy_http proxy_wstunnel reqtimeout".split()  # noqa: SIM905
+)
+APACHE = """
+ServerRoot {folder}
+ServerName 127.0.0.1
+{modules}
+PidFile {folder}/pid
+ErrorLog {folder}/error.log
+DefaultRuntimeDir {folder}
+TypesConfig /etc/mime.types
+Listen 127.0.0.1:{port}
+User {account}
+Group {account}
+Include {folder}/printed
+"""
+CADDY = "{{\n\tadmin off\n\tauto_https off\n}}\n{printed}"
+
+
+def serve(kind: Kind, folder: Path, printed: str, port: int) -> list[str]:
+    """Write into `folder` a server's configuration around what was `printed`; the command that runs it.
+
+    In the foreground, and as root with workers of another account, so `folder` must be one that it can enter.
+    """
+    (folder / "printed").write_text(printed)
+    main = folder / "main"
+    if kind == "nginx":
+        main.write_text(NGINX.format(folder=folder, account=ACCOUNT))
+        return [require_program("nginx"), "-c", str(main), "-e", f"{folder}/error.log"]
+    if kind == "apache":
+        modules = "\n".join(
+            f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so" for name in APACHE_MODULES
+        )
+        main.write_text(APACHE.format(folder=folder, account=ACCOUNT, modules=modules, port=port))
+        return [require_program("apache2"), "-D", "FOREGROUND", "-f", str(main)]
+    main.write_text(CADDY.format(printed=printed))
+    return [require_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(main)]

@@ -1,0 +1,256 @@
+"""A whole supervisor without its worker, in a folder: real databases, real archives, a platform that answers."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from werkzeug.test import Client, TestResponse
+
+from ospi_supervisor.bootstrap import make_diagnostics, make_operations
+from ospi_supervisor.config import Config, load_config
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.store.database import sqlite_url
+from ospi_supervisor.store.engine_store import EngineStore, NewUpdate
+from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
+from ospi_supervisor.web import create_app
+from ospi_supervisor.web.server import mount
+from tests.support import archives
+from tests.support.http_server import Handler, serving
+
+PREFIX = "/superviseur"
+PASSWORD = "correct cheval pile"
+INSTALLED = "11.5.0"
+CONFIG = """
+[supervisor]
+state_dir = "{folder}/state"
+listen = "127.0.0.1:{port}"
+secure_cookies = false
+max_archive_bytes = 1000000000
+metrics_token_file = "{folder}/metrics-token"
+[platform]
+product = "portail-bi"
+name = "Portail BI"
+root = "{folder}/platform"
+public_url = "{platform}health"
+health_url = "{platform}health"
+[maintenance]
+flag = "{folder}/flag"
+page_dir = "{folder}/page"
+[backup]
+directory = "{folder}/backups"
+[trust]
+root = "{root}"
+[prerequisites]
+cores = {cores}
+memory_gb = 0.1
+free_disk_percent = 0
+"""
+
+
+@dataclass(frozen=True)
+class Archives:
+    """Archives by the name of what is wrong with them, and the vendor's root."""
+
+    root: Path
+    good: Path
+    large: Path
+    bad: Mapping[str, Path]
+
+
+def make_archives(folder: Path) -> Archives:
+    """One good archive, a larger good one of several packs, and the bad ones that the header or a pack tells."""
+    keys = archives.make_keys(folder)
+    tree = archives.make_tree(folder / "tree")
+    good = archives.build_archive(folder / "good.ospi", keys, tree)
+    packs = archives.make_tree(folder / "large-tree", dict(archives.TREE) | {"blob": _incompressible()})
+    large = archives.build_archive(folder / "large.ospi", keys, packs)
+    bad = {
+        "empty": archives.empty(folder / "empty.ospi"),
+        "unsigned": archives.unsigned(good, folder / "unsigned.ospi"),
+        "foreign_key": archives.foreign_key(good, folder / "foreign.ospi"),
+        "tampered": archives.tampered(good, folder / "tampered.ospi"),
+        "truncated": archives.truncated(good, folder / "truncated.ospi"),
+        "decompressed": archives.decompressed(good, folder / "decompressed.ospi"),
+        "downgrade": archives.build_archive(folder / "old.ospi", keys, tree, version="11.4.0"),
+        "wrong_product": archives.build_archive(folder / "rh.ospi", keys, tree, product="portail-rh"),
+        "platform_too_old": archives.build_archive(folder / "12.ospi", keys, tree, version="12.0.0", requires=">=11.9"),
+    }
+    return Archives(keys / "root.json", good, large, bad)
+
+
+def _incompressible() -> bytes:
+    return b"".join(hashlib.sha512(number.to_bytes(4, "big")).digest() for number in range(8 * 1024 * 1024 // 64))
+
+
+class Site:
+    """The supervisor's web side over a folder. `engine` writes what the worker would."""
+
+    def __init__(self, folder: Path, platform_url: str, root: Path, *, port: int = 8810, cores: int = 1) -> None:
+        self.folder = folder
+        (folder / "platform/releases" / INSTALLED).mkdir(parents=True)
+        (folder / "platform/current").symlink_to(f"releases/{INSTALLED}")
+        (folder / "metrics-token").write_text("jeton-de-mesure\n")
+        self.config_path = folder / "supervisor.toml"
+        self.config_path.write_text(
+            CONFIG.format(folder=folder, platform=platform_url, root=root, port=port, cores=cores)
+        )
+        self.config: Config = load_config(self.config_path)
+        self.engine = EngineStore(sqlite_url(self.config.paths.engine_db))
+        self.operations = make_operations(self.config)
+        self.operations.web.add_account("admin", _password_hash(), (ADMINISTRATION_SYSTEM,), now())
+        self.operations.web.add_account("infirmier", _password_hash(), ("soins",), now())
+        self.app = create_app(
+            self.config,
+            self.operations,
+            make_diagnostics(self.config, self.operations.reader, self.operations.status).bundle,
+        )
+
+    def browser(self, username: str | None = "admin") -> "Browser":
+        """A browser, signed in unless `username` is None."""
+        browser = Browser(mount(self.app, self.config))
+        if username is not None:
+            response = browser.sign_in(username)
+            assert response.status_code == 303, response.text
+        return browser
+
+    def update(self, status: UpdateStatus = UpdateStatus.RUNNING, *, to: str = "11.6.0") -> int:
+        """An update as the worker records it, with its first events; not ended unless `status` is final."""
+        archive = self.folder / "archive"
+        new = NewUpdate(
+            product="portail-bi",
+            from_version=INSTALLED,
+            source="import",
+            requested_by="admin",
+            archive=archive,
+            notice_sha256=None,
+            notice_read_at=None,
+            start_at=None,
+        )
+        number = self.engine.admit(new, now())
+        self.engine.begin(number, INSTALLED, now())
+        self.engine.set_version(number, "portail-bi", to)
+        self.phase(number, Phase.VERIFY, PhaseStatus.DOING)
+        if status.is_final:
+            self.engine.finish(number, status, now())
+            self.event(number, "end", Phase.VERIFY, status=status)
+        return number
+
+    def phase(self, number: int, phase: Phase, status: PhaseStatus) -> None:
+        """A phase changes, with its event."""
+        self.engine.set_phase(number, phase, status=status, started_at=now())
+        self.event(number, "phase", phase, status=status)
+
+    def event(self, number: int, kind: str, phase: Phase, **data: Any) -> None:
+        """One more event."""
+        self.engine.add_event(number, kind, phase, now(), data)
+
+    def close(self) -> None:
+        """Close the databases."""
+        self.app.extensions["ospi_supervisor"].hub.stop()
+        self.operations.web.close()
+        self.operations.reader.close()
+        self.engine.close()
+
+
+class Browser:
+    """Cookies, the CSRF token of the page at hand, and addresses below the prefix."""
+
+    def __init__(self, wsgi: Any) -> None:
+        self.client = Client(lambda environ, start: wsgi(environ | {"REMOTE_ADDR": "127.0.0.1"}, start))
+        self.token = ""
+
+    def sign_in(self, username: str, password: str = PASSWORD, **fields: str) -> TestResponse:
+        """Fill the sign-in form in and send it."""
+        self.get("connexion")
+        fields |= {"username": username, "password": password, "csrf_token": self.token}
+        response = self.client.post(f"{PREFIX}/connexion", data=fields)
+        self.get("support")
+        return response
+
+    def get(self, path: str, **options: Any) -> TestResponse:
+        """A page; its CSRF token is kept."""
+        response = self.client.get(f"{PREFIX}/{path}", **options)
+        found = re.search(
+            'name="csrf-token" content="([^"]+)"', response.text if response.mimetype == "text/html" else ""
+        )
+        self.token = found[1] if found else self.token
+        return response
+
+    def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> TestResponse:
+        """Any request, with the CSRF token in its header."""
+        headers = {"X-CSRFToken": self.token, **(headers or {})}
+        return self.client.open(f"{PREFIX}/{path}", method=method, headers=headers, **options)
+
+    def post(self, path: str, **options: Any) -> TestResponse:
+        """A form."""
+        return self.send("POST", path, **options)
+
+    # --- tus --------------------------------------------------------------------------------------------------
+
+    def tus(
+        self, method: str, path: str = "", headers: Mapping[str, str] | None = None, data: bytes = b""
+    ) -> TestResponse:
+        """A request of the resumable upload."""
+        path = f"mises-a-jour/televersements{'/' if path else ''}{path}"
+        return self.send(method, path, {"Tus-Resumable": "1.0.0", **(headers or {})}, data=data)
+
+    def create(self, size: int) -> str:
+        """A new upload; its identifier."""
+        response = self.tus("POST", headers={"Upload-Length": str(size), "Upload-Metadata": "filename bWFqLm9zcGk="})
+        assert response.status_code == 201, response.text
+        return response.headers["Location"].rsplit("/", 1)[1]
+
+    def slice(self, upload: str, offset: int, data: bytes, **headers: str) -> TestResponse:
+        """Send one slice."""
+        return self.tus(
+            "PATCH",
+            upload,
+            {"Content-Type": "application/offset+octet-stream", "Upload-Offset": str(offset)} | headers,
+            data,
+        )
+
+    def upload(self, archive: Path, slice_bytes: int = 1024 * 1024) -> str:
+        """Send a file until it is in or refused; the upload's identifier."""
+        data = archive.read_bytes()
+        upload = self.create(len(data))
+        for offset in range(0, len(data), slice_bytes):
+            if self.slice(upload, offset, data[offset : offset + slice_bytes]).status_code != 204:
+                break
+        return upload
+
+    def document(self, upload: str) -> dict[str, Any]:
+        """What `api/uploads/ID` says."""
+        found: dict[str, Any] = json.loads(self.get(f"api/uploads/{upload}").text)
+        return found
+
+
+@cache
+def _password_hash() -> str:
+    # Cheap to verify, or each test would take Argon2's time several times.
+    return PasswordHasher(memory_cost=64, time_cost=1, parallelism=1).hash(PASSWORD)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def answering_platform(folder: Path) -> Iterator[str]:
+    """A platform of the installed version; its address."""
+
+    def answer(handler: Handler) -> bool:
+        handler.answer(200, json.dumps({"status": "ok", "version": INSTALLED}).encode())
+        return True
+
+    with serving(folder) as server:
+        server.behaviour = answer
+        yield server.url
