@@ -1,0 +1,108 @@
+"""Disks of a world's own: small ones to be filled, and one that loses, as a power cut does, what was not synced."""
+
+import contextlib
+import fcntl
+import gc
+import os
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+EXT4_IOC_SHUTDOWN = 0x8004587D  # linux/ext4.h: _IOR('X', 125, __u32)
+NOLOGFLUSH = 2
+"""Neither the journal nor dirty pages are written: what was not synced is gone at the next mount."""
+
+BUSY_SECONDS = 10.0
+FILLER = "remplissage"
+
+
+@contextmanager
+def tmpfs(folder: Path, size: str) -> Iterator[None]:
+    """A small disk in memory at `folder`, while the block runs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        unmount(folder)
+
+
+class CuttableDisk:
+    """An ext4 file system in a file, whose power can be cut."""
+
+    def __init__(self, image: Path, folder: Path, megabytes: int) -> None:
+        self._image = image
+        self._folder = folder
+        with image.open("wb") as file:
+            file.truncate(megabytes << 20)
+        subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0", str(image)], check=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._mount()
+        folder.chmod(0o755)
+
+    def cut(self) -> None:
+        """From now on nothing reaches the disk, and every access fails."""
+        descriptor = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.ioctl(descriptor, EXT4_IOC_SHUTDOWN, struct.pack("I", NOLOGFLUSH))
+        finally:
+            os.close(descriptor)
+
+    def boot(self) -> None:
+        """Mount it again: its journal is replayed, as at a machine's start. Nobody may have a file open on it."""
+        gc.collect()  # huey, by which this process asks for updates, closes its queue's file no earlier
+        unmount(self._folder)
+        self._mount()
+
+    def close(self) -> None:
+        """Give it back, in use or not."""
+        subprocess.run(["umount", "--lazy", str(self._folder)], check=True)
+        self._image.unlink()
+
+    def _mount(self) -> None:
+        subprocess.run(["mount", "-o", "loop", str(self._image), str(self._folder)], check=True)
+
+
+def unmount(folder: Path) -> None:
+    """Unmount, whoever still has a file open there: such a process is killed. TimeoutError."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while subprocess.run(["umount", str(folder)], capture_output=True).returncode != 0:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{folder} cannot be unmounted")
+        for holder in holders(folder):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                holder.kill()
+        time.sleep(0.05)
+
+
+def holders(folder: Path) -> list[psutil.Process]:
+    """The processes, this one apart, that work in `folder` or have a file of it open."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            places = [process.cwd(), *(file.path for file in process.open_files())]
+            if process.pid != os.getpid() and any(Path(place).is_relative_to(folder) for place in places):
+                found.append(process)
+    return found
+
+
+def fill(folder: Path) -> None:
+    """Fill the disk of `folder` to its last byte."""
+    with (folder / FILLER).open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while file.write(b"x" * size):
+                    continue
+            except OSError:
+                continue
+
+
+def set_read_only(folder: Path, on: bool) -> bool:
+    """Remount the disk of `folder`; whether the kernel agreed (it does not while a file is open for writing)."""
+    options = f"remount,{'ro' if on else 'rw'}"
+    return subprocess.run(["mount", "-o", options, str(folder)], capture_output=True).returncode == 0
