@@ -38,7 +38,7 @@ data_dirs = ["{root}/data"]
 name = "plateforme"
 start = "{service} start {root}/platform {platform_port}"
 stop = "{service} stop {root}/platform {platform_port}"
-status = "{service} status {root}/platform {platform_port}"
+status = "sh -c 'grep -q service.py /proc/$(cat {root}/service/service.pid)/cmdline'"
 [[platform.databases]]
 name = "mesure"
 url = "sqlite:///{root}/data/mesure.sqlite"

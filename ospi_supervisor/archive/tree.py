@@ -123,10 +123,13 @@ def drifted(tree: InstalledTree, writable: Iterable[str] = ()) -> list[str]:
 
     What lies in the `writable` folders is the hooks' business and left out.
     """
-    root = os.fsencode(tree.root) + b"/"
     left_out = _below(writable)
     watched = (item for item in tree.record.files() if not item.path.startswith(left_out))
-    return [os.fsdecode(item.path) for item in watched if _inode_at(root + item.path) != item.inode]
+    root = os.open(tree.root, os.O_PATH | os.O_DIRECTORY)  # users wait meanwhile: short paths are looked up sooner
+    try:
+        return [os.fsdecode(item.path) for item in watched if _inode_at(item.path, root) != item.inode]
+    finally:
+        os.close(root)
 
 
 def intact(tree: InstalledTree, item: Item) -> bool:
@@ -201,9 +204,10 @@ def _identity(item: Item) -> tuple[EntryKind, int, bytes, bytes]:
     return item.kind, item.mode, item.sha256, item.target
 
 
-def _inode_at(path: bytes) -> Inode | None:
+def _inode_at(path: bytes, folder: int | None = None) -> Inode | None:
+    """The inode that `path` names, seen from the descriptor `folder` where it is relative; None where nothing is."""
     try:
-        return _inode(os.lstat(path))
+        return _inode(os.stat(path, dir_fd=folder, follow_symlinks=False))
     except (FileNotFoundError, NotADirectoryError):
         return None
 

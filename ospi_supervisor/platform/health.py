@@ -20,7 +20,7 @@ MAX_ANSWER_BYTES = 1 << 16
 MAX_REDIRECTS = 5
 FIRST_POLL_SECONDS = 0.02
 LAST_POLL_SECONDS = 1.0
-SETTLED_SECONDS = 0.3
+SETTLED_SECONDS = 0.2
 """A platform that is well is looked at once more after so long: some services answer once and die."""
 
 PublicView = Literal["platform", "maintenance"]
