@@ -8,6 +8,7 @@ from playwright.sync_api import Browser, Page
 
 from demo.layout import REPOSITORY
 from ospi_supervisor.domain.lifecycle import Phase
+from tests.conftest import PATIENCE_MS
 from tests.support.demo import Place, RunningDemo
 
 SCREENSHOTS = REPOSITORY / "test-results" / "screenshots"
@@ -36,7 +37,7 @@ def page(browser: Browser) -> Iterator[Page]:
     """A page of a fresh browser profile; errors of its scripts fail the test."""
     with browser.new_context(locale="fr-FR", viewport={"width": 1280, "height": 800}) as context:
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE_MS)
         errors: list[str] = []
         page.on("pageerror", lambda error: errors.append(str(error)))
         yield page

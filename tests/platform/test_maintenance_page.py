@@ -78,7 +78,7 @@ def test_the_page_shows_where_the_update_is(gate: Gate, page: Page) -> None:
 def test_it_goes_back_by_itself_to_the_address_asked_for(gate: Gate, page: Page) -> None:
     page.goto(f"{gate.stub.url}/rapports/12?annee=2025#tableau")
     gate.switch.off()
-    expect(page.locator("h1")).to_have_text("GET /rapports/12?annee=2025", timeout=15_000)
+    expect(page.locator("h1")).to_have_text("GET /rapports/12?annee=2025")
     assert page.url.endswith("/rapports/12?annee=2025#tableau")
 
 
@@ -89,7 +89,7 @@ def test_a_form_is_never_sent_twice(gate: Gate, page: Page, action: str, ends_at
     page.get_by_role("button").click()
     expect(page.locator("h1")).to_have_text("Mise à jour en cours")
     gate.switch.off()
-    expect(page.locator("h1")).to_have_text(ends_at, timeout=15_000)
+    expect(page.locator("h1")).to_have_text(ends_at)
     assert [path for method, path, _ in gate.stub.seen if method == "POST"] == [action]
 
 

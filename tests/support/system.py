@@ -48,7 +48,7 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
     """Return once `condition` holds; AssertionError naming `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():

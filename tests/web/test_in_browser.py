@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.store.web_models import Session
+from tests.conftest import PATIENCE_MS
 from tests.support.site import PASSWORD, Archives, Site, now
 from tests.support.system import free_port
 from tests.support.web_process import WebProcess, web_process
@@ -33,7 +34,7 @@ def web(tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProces
 def page(web: WebProcess, browser: Browser) -> Iterator[Page]:
     context = browser.new_context(locale="fr-FR", viewport={"width": 390, "height": 844})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     page.goto(f"{web.url}/mises-a-jour/import")
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", PASSWORD)
@@ -66,7 +67,7 @@ def choose(page: Page, archive: Path) -> None:
 
 
 def expect_complete(page: Page) -> None:
-    expect(page.locator("#envoi-etat")).to_have_text("Reçu en entier", timeout=30_000)
+    expect(page.locator("#envoi-etat")).to_have_text("Reçu en entier")
     expect(page.locator("#import-form")).to_be_visible()
 
 
