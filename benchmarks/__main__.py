@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from benchmarks import delta, reference, scale, site
+from benchmarks import delta, postgres, reference, scale, site
 from benchmarks.client import Administrator, watching
 from benchmarks.disk import fresh_disk
 from benchmarks.processes import bytes_written, family_peak, peak_memory
@@ -151,13 +151,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--small", action="store_true", help="a tree of 4,000 files, one run: a quick look")
     parser.add_argument("--runs", type=int, help="runs of each case (3, or 1 with --small)")
-    what = ("update", "delta", "scale")
+    what = ("update", "delta", "scale", "postgres")
     parser.add_argument("what", nargs="?", choices=what, default="update", help="what is measured")
     options = parser.parse_args()
-    if options.what == "delta":
-        return delta.main()
-    if options.what == "scale":
-        return scale.main()
+    others = {"delta": delta.main, "scale": scale.main, "postgres": postgres.main}
+    if options.what in others:
+        return others[options.what]()
     inputs = prepare(SMALL if options.small else FULL)
     runs = options.runs or (1 if options.small else 3)
     other = CACHE / "other"

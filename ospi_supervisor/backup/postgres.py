@@ -48,8 +48,11 @@ class PostgresDatabase:
         return frozenset()
 
     def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> dict[str, Any]:
-        """One consistent state, taken while others read and write, into the new folder `to`."""
-        options = ("--format=directory", f"--jobs={JOBS}", "--compress=1", f"--file={to}")
+        """One consistent state, taken while others read and write, into the new folder `to`.
+
+        At low priority, while users work, it is compressed; while they wait, it is only written.
+        """
+        options = ("--format=directory", f"--jobs={JOBS}", f"--compress={int(low_priority)}", f"--file={to}")
         self._tool("pg_dump", self._url, *options, tick=tick, low_priority=low_priority)
         return {}
 

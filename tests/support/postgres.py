@@ -3,16 +3,16 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from tests.support.system import free_port, unavailable
 
-SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=127.0.0.1")
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+"""For tests: nothing that the server writes need outlive the machine."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Postgres:
     programs: Path
     folder: Path
     port: int
+    settings: tuple[str, ...] = QUICK
     password: str = "mot de passe : % é"
 
     def url(self, database: str) -> str:
@@ -45,7 +46,8 @@ class Postgres:
 
     def start(self) -> None:
         """Start the server."""
-        options = " ".join(f"-c {setting}" for setting in (*SETTINGS, f"port={self.port}"))
+        settings = (*self.settings, "listen_addresses=127.0.0.1", f"port={self.port}")
+        options = " ".join(f"-c {setting}" for setting in settings)
         self.control("start", "-o", f"{options} -k {self.folder}")
 
 
@@ -54,17 +56,16 @@ def find_programs() -> Path:
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     if found:
         return found[-1].parent
-    if initdb := shutil.which("initdb"):
-        return Path(initdb).resolve().parent
-    if os.environ.get("CI"):
-        pytest.fail("postgresql is not installed")
-    pytest.skip("postgresql is not installed")
+    initdb = shutil.which("initdb")
+    if initdb is None:
+        unavailable("postgresql is not installed; `make system-packages` installs it, as root on Debian")
+    return Path(initdb).resolve().parent
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[Postgres]:
+def postgres_server(folder: Path, settings: tuple[str, ...] = QUICK) -> Iterator[Postgres]:
     """A server in the new, short-named `folder`, stopped at the end (a socket's path is bounded)."""
-    server = Postgres(find_programs(), folder, _free_port())
+    server = Postgres(find_programs(), folder, free_port(), settings)
     folder.mkdir(mode=0o755)
     if os.getuid() == 0:
         os.chown(folder, pwd.getpwnam("nobody").pw_uid, -1)
@@ -85,9 +86,3 @@ def _unprivileged() -> list[str]:
     if os.getuid() != 0:
         return []
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", "--"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
