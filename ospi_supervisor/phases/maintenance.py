@@ -8,9 +8,13 @@ from ospi_supervisor.platform.switch import MaintenanceSwitch
 
 @dataclass(frozen=True)
 class Maintenance:
-    """Swaps the page in, then looks through the public address as a user would."""
+    """Swaps the page in, then looks through the public address as a user would.
+
+    The undo gives the platform `platform_timeout` seconds to answer: after a power cut it may still be starting.
+    """
 
     switch: MaintenanceSwitch
+    platform_timeout: float
 
     def do(self, run: Run) -> Facts:
         """PlatformError where the page is not what users get."""
@@ -21,6 +25,6 @@ class Maintenance:
         return {}
 
     def undo(self, run: Run) -> None:
-        """PlatformError where users still get the page."""
+        """PlatformError where users still do not get the platform."""
         self.switch.off()
-        self.switch.confirm(False)
+        self.switch.confirm(False, self.platform_timeout)

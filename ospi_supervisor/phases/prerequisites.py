@@ -1,5 +1,6 @@
 """Phase 2, `prerequisites`: the machine and the platform are fit for this release. Undo: nothing."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -10,10 +11,16 @@ from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.phases.base import Facts, Level, Run
 from ospi_supervisor.phases.release import manifest_of
 
+POLL_SECONDS = 1.0
+
 
 @dataclass(frozen=True)
 class Prerequisites:
-    """Measures and judges; warnings go to the journal (the seed asks it for the memory)."""
+    """Measures and judges; warnings go to the journal (the seed asks it for the memory).
+
+    A platform that does not answer is waited for, `health_timeout` seconds at most: after a boot it may need longer
+    than the worker.
+    """
 
     config: Config
     measure: Callable[[Room], MachineFacts]
@@ -24,7 +31,7 @@ class Prerequisites:
         manifest = manifest_of(run)
         room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data_bytes=self.data_bytes())
         needs = Requirements(version=manifest.requires, os=manifest.os)
-        judgements = judge(self.measure(room), needs, self.config.prerequisites)
+        judgements = judge(self._facts(room, run.check), needs, self.config.prerequisites)
         for judgement in judgements:
             if judgement.verdict is Verdict.WARNING:
                 run.journal(
@@ -39,6 +46,15 @@ class Prerequisites:
             ]
             raise RefusedError("prérequis non remplis : " + " ; ".join(refusals), code="prerequisites")
         return {"judgements": [{"rule": item.rule, "verdict": item.verdict.value} for item in judgements]}
+
+    def _facts(self, room: Room, check: Callable[[], None]) -> MachineFacts:
+        deadline = time.monotonic() + self.config.platform.health_timeout
+        while True:
+            check()
+            facts = self.measure(room)
+            if facts.public_address_error is None or time.monotonic() > deadline:
+                return facts
+            time.sleep(POLL_SECONDS)
 
     def undo(self, run: Run) -> None:
         """Nothing was changed."""

@@ -66,7 +66,7 @@ def make_registry(
         Phase.PREREQUISITES: Prerequisites(config, measure, parts.snapshots.estimate),
         Phase.STAGE: Stage(config, parts.releases, installed, hooks, clock),
         Phase.BACKUP: Backup(parts.snapshots),
-        Phase.MAINTENANCE: Maintenance(parts.switch),
+        Phase.MAINTENANCE: Maintenance(parts.switch, config.platform.health_timeout),
         Phase.STOP: Stop(parts.services, parts.health, config.platform.health_timeout),
         Phase.CHECKPOINT: Checkpoint(parts.snapshots),
         Phase.SWITCH: Switch(parts.releases),

@@ -124,10 +124,11 @@ class MaintenanceSwitch:
         """Whether the flag is up."""
         return self._table.flag.exists()
 
-    def confirm(self, on: bool) -> None:
-        """Look as a user would, until the page is there (or the platform again), for a few seconds; PlatformError."""
+    def confirm(self, on: bool, patience: float = CONFIRM_SECONDS) -> None:
+        """Look as a user would, until the page is there (or the platform again), for `patience` seconds at most;
+        PlatformError."""
         wanted = "maintenance" if on else "platform"
-        deadline = time.monotonic() + CONFIRM_SECONDS
+        deadline = time.monotonic() + patience
         while (seen := self._health.public()) != wanted:
             if time.monotonic() > deadline:
                 raise PlatformError(_disappointment(on, seen))

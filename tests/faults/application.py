@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 START_SECONDS = 50.0
+BOOT_SECONDS = 12.0
 STEP = 0.02
 
 
@@ -103,6 +104,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Health, or a page."""
         health = self.mood.get("health", "")
+        if health == "booting" and time.monotonic() - self.began < BOOT_SECONDS:
+            self._answer(500, {"error": "starting"})
+            return
         if self.path.split("?")[0] == "/health" and (
             self.ill or health == "never" or (health == "late" and time.monotonic() - self.began < 2)
         ):
@@ -143,7 +147,7 @@ def serve(settings: dict[str, Any]) -> None:
     Handler.began = time.monotonic()
     server = ThreadingHTTPServer(("127.0.0.1", settings["port"]), Handler)
     if mood.get("start") == "die":
-        threading.Timer(0.2, os._exit, [1]).start()
+        threading.Timer(0.1, os._exit, [1]).start()
     log = Path(settings["data"], "access.log")
     threading.Thread(target=append_for_ever, args=[log], daemon=True).start()
     server.serve_forever(poll_interval=0.02)
@@ -159,7 +163,8 @@ def append_for_ever(path: Path) -> None:
 
 
 def moods(settings: dict[str, Any]) -> dict[str, dict[str, str]]:
-    """How each version misbehaves: `start` (refuse, die), `stop` (ignore), `health` (never, late, version:V)."""
+    """How each version misbehaves: `start` (refuse, die), `stop` (ignore), `health` (never, late, booting or
+    version:V)."""
     path = Path(settings["moods"])
     found: dict[str, dict[str, str]] = json.loads(path.read_text()) if path.exists() else {}
     return found

@@ -76,6 +76,20 @@ def second_kills() -> Iterator[Scenario]:
         yield Scenario(name=f"kill_then_cut/{phase}", fault=fault, phase=phase, hits=hits, allowed=ROLLED_BACK)
 
 
+def slow_boots() -> Iterator[Scenario]:
+    """After the cut the platform needs longer to answer than the worker to come back."""
+    for phase in (Phase.VERIFY, Phase.PREREQUISITES, Phase.STAGE, Phase.MAINTENANCE, Phase.STOP, Phase.MIGRATE):
+        yield Scenario(
+            name=f"slow_boot/{phase}",
+            fault="coupure, plateforme lente à redémarrer",
+            phase=phase,
+            hits=(Hit("cut", "after", "do", phase),),
+            moods=((OLD, "health", "booting"),),
+            health_timeout=30.0,
+            allowed=after_crash(phase),
+        )
+
+
 def at_random(seed: int) -> Scenario:
     """One or two kills at instants that `seed` decides."""
     rng = random.Random(seed)
