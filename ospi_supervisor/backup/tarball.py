@@ -15,7 +15,7 @@ import psutil
 from ospi_supervisor.backup import zstdpipe
 from ospi_supervisor.backup.children import Child, child
 from ospi_supervisor.backup.tarstream import END, Member, sift
-from ospi_supervisor.backup.words import reason
+from ospi_supervisor.backup.words import reason, shown
 from ospi_supervisor.errors import BackupError
 
 ATTRIBUTES = (
@@ -53,7 +53,12 @@ EXTRACT = (
 )
 
 VANISHED = re.compile(r": (Cannot (stat|open): No such file or directory|File removed before we read it)$")
-MOVING = re.compile(r": (file changed as we read it|File shrank by \d+ bytes; padding with zeros)$")
+SHRANK = re.compile(r": File shrank by \d+ bytes; padding with zeros$")
+MOVING = re.compile(rf": file changed as we read it$|{SHRANK.pattern}")
+OCTAL_DIGITS = 3
+CONTROLS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
+BLOCK_BYTES = 1 << 20
+ESCAPED = re.compile(rb"\\([0-7]{3}|.)")
 HARMLESS = re.compile(r": Warning: |^tar: Exiting with failure status due to previous errors$")
 
 
@@ -108,7 +113,32 @@ def _judge(tar: Child, status: int) -> Written:
     if grave or status not in (0, 1, 2):
         words = grave[0].removeprefix("tar: ") if grave else f"code {status}"
         raise BackupError(f"un fichier ne peut pas être sauvegardé : {reason(words)}")
+    for line in said:
+        if SHRANK.search(line):
+            _prove_readable(SHRANK.sub("", line).removeprefix("tar: "))
     return Written(len(vanished), moving)
+
+
+def _prove_readable(name: str) -> None:
+    """tar says the same of a file that became shorter and of one whose end cannot be read, which it fills with zeros.
+
+    BackupError for the latter. `name` as tar quotes it.
+    """
+    path = os.fsdecode(b"/" + ESCAPED.sub(_unescaped, name.encode("utf-8", "surrogateescape")))
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - a name of any bytes
+            while file.read(BLOCK_BYTES):
+                pass
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BackupError(f"« {shown(path)} » ne peut pas être lu jusqu'au bout ({reason(error)})") from error
+
+
+def _unescaped(match: re.Match[bytes]) -> bytes:
+    """The byte that GNU tar's quoting style « escape » stands for."""
+    code = match[1]
+    return bytes([int(code, 8)]) if len(code) == OCTAL_DIGITS else CONTROLS.get(code, code)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from ospi_supervisor.backup.tarball import members_of, write_tarball
 from ospi_supervisor.errors import BackupError
 from tests.backup.conftest import Hospital, mounted, unavailable
 from tests.backup.trees import state_of
+from tests.support.bad_disk import mount_bad_disk, unmount_bad_disk
+from tests.support.system import require_root
 
 
 def nothing(_: int) -> None:
@@ -114,3 +116,17 @@ def needs_acl(tmp_path: Path) -> None:
         subprocess.run(["setfacl", "-m", "u:1:r", tmp_path / "essai"], check=True, capture_output=True)
     except (OSError, subprocess.CalledProcessError) as error:
         unavailable(f"no access lists here: {error}")
+
+
+@pytest.mark.parametrize("name", ["dossier simple", "retour\nà la ligne \\ et barre", os.fsdecode(b"octets \xff\t:")])
+def test_a_file_on_bad_sectors_spoils_the_backup(tmp_path: Path, name: str) -> None:
+    require_root("a disk is mounted")
+    folder = tmp_path / name
+    bad = mount_bad_disk(tmp_path / "disk.img", folder)
+    try:
+        with pytest.raises(OSError, match="Input/output"):
+            bad.read_bytes()
+        with pytest.raises(BackupError, match="abîmé » ne peut pas être lu"):
+            write_tarball(names(folder), tmp_path / "tar.zst", nothing, low_priority=True)
+    finally:
+        unmount_bad_disk(tmp_path / "disk.img", folder)

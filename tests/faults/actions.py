@@ -9,9 +9,12 @@ from tests.faults.disks import fill, set_read_only
 from tests.faults.oracle import DROPPED
 from tests.faults.vendor import NEW, NEXT, OLD
 from tests.faults.world import World, wait_until
+from tests.support.bad_disk import mount_bad_disk, unmount_bad_disk
 
 DAY = 86400
 DAMAGE = "abîmé".encode()
+SPOILED = "data/base/illisible"
+BAD_DISK = "bad-disk.img"
 
 Action = Callable[[World], None]
 
@@ -35,6 +38,17 @@ def _deaf_service(world: World) -> None:
 def _drop_file(world: World) -> None:
     (world.root / "data/base" / DROPPED).write_text("à garder")
     (world.notes / "dropped").touch()
+
+
+def _spoil_file(world: World) -> None:
+    """A file of the data lies on bad sectors from now on."""
+    mount_bad_disk(world.notes / BAD_DISK, world.root / SPOILED)
+
+
+def mend_file(world: World) -> None:
+    """The bad disk is no more."""
+    if (world.notes / BAD_DISK).exists():
+        unmount_bad_disk(world.notes / BAD_DISK, world.root / SPOILED)
 
 
 def _archives(world: World) -> list[Path]:
@@ -104,6 +118,7 @@ ACTIONS: dict[str, Action] = {
     "cut_losing": _cut,
     "deaf_service": _deaf_service,
     "drop_file": _drop_file,
+    "spoil_file": _spoil_file,
     "lose_archive": _lose_archive,
     "alter_archive": _alter_archive,
     "damage_backup": _damage_backup,

@@ -117,6 +117,18 @@ def read_only() -> Iterator[Scenario]:
             )
 
 
+def unreadable() -> Iterator[Scenario]:
+    """A file of the data that nobody can read: not even root."""
+    for phase, allowed in ((Phase.BACKUP, FAILED), (Phase.CHECKPOINT, ROLLED_BACK)):
+        yield Scenario(
+            name=f"unreadable/{phase}",
+            fault="fichier de données illisible",
+            phase=phase,
+            hits=(Hit("spoil_file", "before", "do", phase),),
+            allowed=allowed,
+        )
+
+
 def postgres() -> Iterator[Scenario]:
     """PostgreSQL stopped, or started anew, in the middle."""
     for action, fault in (("stop_postgres", "PostgreSQL arrêté"), ("bounce_postgres", "PostgreSQL redémarré")):

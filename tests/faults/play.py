@@ -13,7 +13,7 @@ from typing import Any
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.errors import RefusedError
-from tests.faults.actions import ACTIONS, KILLING, mend_backups
+from tests.faults.actions import ACTIONS, KILLING, mend_backups, mend_file
 from tests.faults.disks import FILLER, set_read_only
 from tests.faults.oracle import judge
 from tests.faults.platform import Site
@@ -230,6 +230,7 @@ class _Game:
         (world.notes / "clock").unlink(missing_ok=True)
         world.set_moods({})
         mend_backups(world)
+        mend_file(world)
         if self.scenario.own_postgres and not _is_up(world.site.postgres):
             world.site.postgres.start()
 
