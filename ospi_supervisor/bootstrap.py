@@ -128,31 +128,9 @@ def make_worker(config: Config) -> Worker:
         expected_end=_expected_end(operations.reader),
         forget_archive=_forget_archive(paths.uploads_dir, paths.fetched_dir),
     )
-    unlocking = Unlocking(store, _support_signature(config), _find_trouble(adapters))
-    installed = adapters.releases.current
-    recorded = AutomaticStore(store)
-    desk = Desk(
-        store, config.platform.product, paths.uploads_dir, installed, utc_now, unlocking, recorded.change_setting
-    )
-    engine = Engine(store, registry, paths, utc_now, installed, lambda: worker.is_stopping())
-    supply = Supply(
-        config=config,
-        store=recorded,
-        check_base=lambda archive: check_base(archive, InstalledReleases(adapters.releases, paths).tree(installed())),
-        installed_version=installed,
-        clock=utc_now,
-        stopping=lambda: worker.is_stopping(),
-    )
-    automatic = AutomaticUpdate(
-        config=config,
-        engine=store,
-        store=recorded,
-        admit=lambda update, reason: desk.admit(update, reason, utc_now()),
-        supply=supply,
-        installed_version=installed,
-        zone=local_zone,
-        clock=utc_now,
-    )
+    desk = _make_desk(config, adapters, store)
+    engine = Engine(store, registry, paths, utc_now, adapters.releases.current, lambda: worker.is_stopping())
+    automatic = _make_automatic(config, adapters, store, desk, lambda: worker.is_stopping())
     backups = Backups(
         engine=store,
         published=PublishedStore(store),
@@ -174,6 +152,39 @@ def make_worker(config: Config) -> Worker:
         clock=utc_now,
     )
     return worker
+
+
+def _make_desk(config: Config, adapters: Adapters, store: EngineStore) -> Desk:
+    unlocking = Unlocking(store, _support_signature(config), _find_trouble(adapters))
+    change_setting = AutomaticStore(store).change_setting
+    uploads, installed = config.paths.uploads_dir, adapters.releases.current
+    return Desk(store, config.platform.product, uploads, installed, utc_now, unlocking, change_setting)
+
+
+def _make_automatic(
+    config: Config, adapters: Adapters, store: EngineStore, desk: Desk, stopping: Callable[[], bool]
+) -> AutomaticUpdate:
+    recorded = AutomaticStore(store)
+    installed = adapters.releases.current
+    releases = InstalledReleases(adapters.releases, config.paths)
+    supply = Supply(
+        config=config,
+        store=recorded,
+        check_base=lambda archive: check_base(archive, releases.tree(installed())),
+        installed_version=installed,
+        clock=utc_now,
+        stopping=stopping,
+    )
+    return AutomaticUpdate(
+        config=config,
+        engine=store,
+        store=recorded,
+        admit=lambda update, reason: desk.admit(update, reason, utc_now()),
+        supply=supply,
+        installed_version=installed,
+        zone=local_zone,
+        clock=utc_now,
+    )
 
 
 def _judge(desk: Desk, automatic: AutomaticUpdate, backups: Backups) -> Callable[[RequestRow], None]:

@@ -1,13 +1,11 @@
 """A platform's data and the snapshots of it."""
 
-import os
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 
@@ -17,6 +15,7 @@ from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config import DatabaseTable
 from tests.support.postgres import Postgres, postgres_server
+from tests.support.system import unavailable
 
 
 @dataclass
@@ -64,13 +63,6 @@ class Hospital:
     def restore(self, name: str = "arret") -> RestoreReport:
         """Restore a snapshot."""
         return self.snapshots.restore(name, progress=self.percents.append)
-
-
-def unavailable(why: str) -> NoReturn:
-    """Fail under CI, else skip, because of what this machine lacks."""
-    if os.environ.get("CI"):
-        pytest.fail(why)
-    pytest.skip(why)
 
 
 @contextmanager

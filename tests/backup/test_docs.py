@@ -12,10 +12,11 @@ import pytest
 from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config import DatabaseTable
-from tests.backup.conftest import Hospital, unavailable
+from tests.backup.conftest import Hospital
 from tests.backup.test_snapshots import files_of, migrate
 from tests.backup.trees import add_oddities, fill, state_of
 from tests.support.postgres import Postgres
+from tests.support.system import unavailable
 
 GUIDE = Path(__file__).parents[2] / "docs" / "sauvegardes.md"
 

@@ -10,10 +10,10 @@ import pytest
 
 from ospi_supervisor.backup.tarball import members_of, write_tarball
 from ospi_supervisor.errors import BackupError
-from tests.backup.conftest import Hospital, mounted, unavailable
+from tests.backup.conftest import Hospital, mounted
 from tests.backup.trees import state_of
 from tests.support.bad_disk import mount_bad_disk, unmount_bad_disk
-from tests.support.system import require_root
+from tests.support.system import require_root, unavailable
 
 
 def nothing(_: int) -> None:

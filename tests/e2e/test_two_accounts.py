@@ -1,6 +1,5 @@
 """The web process under an account of its own, as the deployment's guide puts it on a server, and what it can touch."""
 
-import os
 import pwd
 import re
 import shutil
@@ -20,6 +19,7 @@ from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
 from tests.support.demo import Client, begin_update, wait_for
 from tests.support.deployment import Accounts, Deployment
 from tests.support.installation import install
+from tests.support.system import require_root
 
 pytestmark = pytest.mark.system
 
@@ -39,7 +39,7 @@ def as_account(account: str, *command: str | Path) -> bool:
 @pytest.fixture(scope="module")
 def site() -> Iterator[Deployment]:
     """A server on release 11.5.0, prepared by the commands of the guide; not in a folder that a reboot empties."""
-    require_root()
+    require_root("processes run under several accounts")
     with TemporaryDirectory(dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         site = Deployment(Path(folder), "nginx", ACCOUNTS, install(Path(folder) / "programme"))
@@ -49,15 +49,6 @@ def site() -> Iterator[Deployment]:
             yield site
         finally:
             site.stop()
-
-
-def require_root() -> None:
-    """Only root can run processes under several accounts: elsewhere the test is skipped, in CI it fails."""
-    if os.geteuid() != 0:
-        reason = "only root can run processes under several accounts"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
 
 
 def follow_the_guide(site: Deployment) -> None:

@@ -3,7 +3,6 @@
 `make test-faults` runs all of it. A failure here is played again by `python -m tests.faults --only NAME`.
 """
 
-import os
 import random
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import pytest
 from tests.faults import catalogue
 from tests.faults.campaign import Results, run
 from tests.faults.play import Outcome
-from tests.support.system import require_program
+from tests.support.system import require_program, require_root
 
 pytestmark = pytest.mark.system
 
@@ -39,11 +38,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     """What came of each."""
     for program in ("pg_dump", "mkfs.ext4", "setpriv"):
         require_program(program)
-    if os.geteuid() != 0:
-        reason = "disks are mounted and accounts changed: only root can"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
+    require_root("disks are mounted and accounts changed")
     results = Results(tmp_path_factory.mktemp("faults") / "results.json")
     run([scenario for scenario in catalogue.everything() if scenario.name in SAMPLE], results, JOBS, MINUTES)
     return results.by_name
