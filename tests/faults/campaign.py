@@ -96,6 +96,9 @@ def run(scenarios: Sequence[Scenario], results: Results, jobs: int, minutes: flo
                 running[pool.submit(play, waiting.pop(), shared, port)] = port
             done = next(as_completed(running))
             ports.put(running.pop(done))
+            if (error := done.exception()) is not None:
+                click.echo(f"     broken    {type(error).__name__}: {error}; to be played again")
+                continue
             outcome = done.result()
             results.add(outcome)
             tell(outcome, len(results.by_name))

@@ -55,7 +55,6 @@ class CuttableDisk:
 
     def boot(self) -> None:
         """Mount it again: its journal is replayed, as at a machine's start. Nobody may have a file open on it."""
-        gc.collect()  # huey, by which this process asks for updates, closes its queue's file no earlier
         unmount(self._folder)
         self._mount()
 
@@ -70,6 +69,7 @@ class CuttableDisk:
 
 def unmount(folder: Path) -> None:
     """Unmount, whoever still has a file open there: such a process is killed. TimeoutError."""
+    gc.collect()  # huey, by which this process asks for updates, closes its queue's file no earlier
     deadline = time.monotonic() + BUSY_SECONDS
     while subprocess.run(["umount", str(folder)], capture_output=True).returncode != 0:
         if time.monotonic() > deadline:

@@ -110,7 +110,8 @@ def _postgres_of(scenario: Scenario, workshop: Workshop, first_port: int) -> Ite
     if not scenario.own_postgres:
         yield workshop.postgres
         return
-    with postgres_server(workshop.postgres.folder.with_name(f"ospi-pg-{first_port}")) as server:
+    durable = ()  # by its defaults: what it acknowledged must outlive its own stop
+    with postgres_server(workshop.postgres.folder.with_name(f"ospi-pg-{first_port}"), durable) as server:
         yield server
 
 
