@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from benchmarks import delta, postgres, reference, scale, site
+from benchmarks import backup, delta, postgres, reference, scale, site
 from benchmarks.client import Administrator, watching
 from benchmarks.disk import fresh_disk
 from benchmarks.processes import bytes_written, family_peak, peak_memory
@@ -151,7 +151,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--small", action="store_true", help="a tree of 4,000 files, one run: a quick look")
     parser.add_argument("--runs", type=int, help="runs of each case (3, or 1 with --small)")
-    what = ("update", "delta", "scale", "postgres")
+    what = ("update", "backup", "delta", "scale", "postgres")
     parser.add_argument("what", nargs="?", choices=what, default="update", help="what is measured")
     options = parser.parse_args()
     others = {"delta": delta.main, "scale": scale.main, "postgres": postgres.main}
@@ -162,6 +162,8 @@ def main() -> int:
     other = CACHE / "other"
     other.mkdir(exist_ok=True)
     (other / "LISEZMOI").write_text("Une version qui n'a rien de commun avec la suivante.\n", encoding="utf-8")
+    if options.what == "backup":
+        return backup.main(inputs.first, inputs.trust, other, CACHE / "disk.img")
     for title, goal, installed in (
         ("Version entière", 1.2, other),
         ("4 % des fichiers changés", 0.6, inputs.first),
