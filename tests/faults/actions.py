@@ -1,6 +1,8 @@
 """What is done to a world, by the names that scenarios use."""
 
 import contextlib
+import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +35,13 @@ def _deaf_service(world: World) -> None:
     world.service("stop")
     world.service("start")
     world.set_moods({})
+
+
+def replace_service(world: World) -> None:
+    """The administrator ends the service that ignores SIGTERM, and starts it anew."""
+    pid, _ = (world.root / "run/pid").read_text().split()
+    os.kill(int(pid), signal.SIGKILL)
+    world.service("start")
 
 
 def _drop_file(world: World) -> None:

@@ -23,8 +23,11 @@ from tests.faults.world import REPOSITORY
 from tests.support.postgres import postgres_server
 
 CACHE = REPOSITORY / ".cache/faults"
-SUBJECT = ("ospi_supervisor", "tests/faults")
-"""What outcomes depend on: a commit that touches neither leaves them true."""
+SUBJECT = ("ospi_supervisor", "jobs", "maintenance_page")
+"""What is put to the test: a commit that touches none of these leaves outcomes true.
+
+Whoever changes what a scenario does, or what the oracle asks, plays what depends on it again (`--only`).
+"""
 
 PORTS_FROM = 12000
 """Below the range that the kernel hands out to clients, which could take a stopped service's port."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.errors import RefusedError
-from tests.faults.actions import ACTIONS, KILLING, mend_backups, mend_file
+from tests.faults.actions import ACTIONS, KILLING, mend_backups, mend_file, replace_service
 from tests.faults.disks import FILLER, set_read_only
 from tests.faults.oracle import judge
 from tests.faults.platform import Site
@@ -145,6 +145,8 @@ class _Game:
         status = UpdateStatus(self.status)
         if status is UpdateStatus.INTERVENTION:
             violations += [*self._nothing_more(), *self._resume()]
+        if any(hit.action == "deaf_service" for hit in self.scenario.hits):
+            replace_service(self.world)
         before = self.world.config.platform.root.joinpath("current").resolve().name
         return [*violations, *self._never_twice(status), *self._next_update(before)]
 
