@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -23,15 +24,16 @@ SECONDS = 30
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world() -> Iterator[World]:
     require_root("a disk is mounted whose power is cut")
     require_program("pg_dump")
-    folder = tmp_path / "campagne"
-    folder.mkdir()
-    for place in (folder, *folder.parents[:3]):
-        place.chmod(0o755)  # the platform's account goes in
-    vendor = make_vendor(folder / "vendor")
-    with postgres_server(Path(f"/tmp/ospi-cut-{FIRST_PORT}"), ()) as server:  # noqa: S108 - a socket's path is short
+    with (
+        TemporaryDirectory(dir="/var/tmp") as name,
+        postgres_server(Path(f"/tmp/ospi-cut-{FIRST_PORT}"), ()) as server,  # noqa: S108 - a socket's path is short
+    ):
+        folder = Path(name)
+        folder.chmod(0o755)  # the platform's account goes in
+        vendor = make_vendor(folder / "vendor")
         site = Site(root=folder / "monde", vendor=vendor, postgres=server, first_port=FIRST_PORT, cuttable=True)
         with running(site, ["after:do:migrate:1"]) as world:
             table = "SET ROLE plateforme; CREATE TABLE acte (n integer PRIMARY KEY, libelle text);"
