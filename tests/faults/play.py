@@ -163,6 +163,8 @@ class _Game:
             asked_at = time.monotonic()
             later = [other for other in self.scenario.hits[position + 1 :] if other.phase is not None]
             self._hurt(hit, later)
+            if hit.action == "start_again":
+                (request,) = self.world.accepted()
         update = self._end_of(request)
         self.status = update["status"]
         self._heal()

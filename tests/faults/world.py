@@ -42,6 +42,7 @@ class World(Platform):
     pauses: Sequence[str] = ()
     acknowledged: set[int] = field(default_factory=lambda: set(range(FIRST_ENTRIES)))
     attempted: int = FIRST_ENTRIES
+    asked: list[int] = field(default_factory=list)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     disk: CuttableDisk | None = None
 
@@ -143,7 +144,12 @@ class World(Platform):
             if upload.verdict == "refused":
                 raise RefusedError(" ; ".join(upload.reasons), code=upload.code or "refused")
             operations.uploads.acknowledge_notice(upload.id, "campagne")
-            return operations.request_import(upload.id, by="campagne", source=source, start_at=None)
+            self.asked.append(operations.request_import(upload.id, by="campagne", source=source, start_at=None))
+            return self.asked[-1]
+
+    def accepted(self) -> list[int]:
+        """Those of the requests that the worker accepted."""
+        return [request for request in self.asked if (self.answer(request) or {}).get("accepted")]
 
     @contextmanager
     def reader(self) -> Iterator[EngineReader]:
