@@ -31,7 +31,11 @@ from tests.support.archives import tree_facts
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "bench" / "delta"
 RESULTS = ROOT / "docs" / "mesures-delta.md"
-PAIRS = (("mlflow", "3.16.1", "3.17.0"), ("streamlit", "1.65.0", "1.66.0"))
+PAIRS = (
+    ("mlflow", "3.16.1", "3.17.0"),
+    ("apache-airflow[amazon,celery,pandas,postgres]", "3.3.1", "3.3.2"),
+    ("streamlit", "1.65.0", "1.66.0"),
+)
 MB = 1e6
 _INTRODUCTION = """# Mesures des archives différentielles
 
