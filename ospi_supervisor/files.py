@@ -64,10 +64,12 @@ def write_at(path: Path, data: bytes | memoryview, offset: int) -> None:
     """Write all of `data` into the existing file `path` from `offset` on; not durable yet. Raises OSError."""
     descriptor = os.open(path, os.O_WRONLY)
     try:
-        rest = memoryview(data)
-        while rest:
-            written = os.pwrite(descriptor, rest, offset)
-            rest, offset = rest[written:], offset + written
+        # An error's traceback keeps this frame: no view may live on in it, or its owner could not give it back.
+        with memoryview(data) as whole:
+            written = 0
+            while written < len(whole):
+                with whole[written:] as rest:
+                    written += os.pwrite(descriptor, rest, offset + written)
     finally:
         os.close(descriptor)
 

@@ -6,23 +6,25 @@ Once the header is accepted both happen while the next slices arrive; a cut of t
 the moment's bytes that were not recorded yet, which the client sends again.
 """
 
+import errno
 import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import Any
 
-from ospi_supervisor.archive.header import Header, prove, read_header, read_member
+from ospi_supervisor.archive.header import Header, read_member
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain import words
-from ospi_supervisor.domain.prerequisites import Judgement, Verdict
+from ospi_supervisor.domain.prerequisites import Judgement
 from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.examination import NOTICE, Examiner
 from ospi_supervisor.files import copy_durably, fsync_dir, give_to_owner_of_folder, sync_data, write_at
 from ospi_supervisor.settling import Settling
 from ospi_supervisor.store.web_rows import UploadRow
@@ -34,7 +36,6 @@ LIFETIME = timedelta(days=2)
 LIFETIME_ONCE_REQUESTED = timedelta(days=7)
 """How long its bytes stay once the worker was asked to install it, counted from the start that was asked for."""
 
-NOTICE = "notice.pdf"
 AHEAD_MAX_BYTES = 64 * 1024 * 1024
 """How much may have arrived that is not durable yet."""
 
@@ -54,10 +55,8 @@ class Uploads:
         self._folder = config.paths.uploads_dir
         self._max_bytes = config.supervisor.max_archive_bytes
         self._store = store
-        self._trust = trust
-        self._judge = judge
         self._clock = clock
-        self._headers: dict[str, Header] = {}
+        self._examiner = Examiner(trust=trust, judge=judge, clock=clock)
         self._in_use: set[str] = set()
         self._in_use_lock = Lock()
         self._settling = Settling(self._settle, AHEAD_MAX_BYTES)
@@ -126,10 +125,11 @@ class Uploads:
         one, are durable and examined when this returns; the others soon after, while the next arrive.
 
         RefusedError `in_progress` while another request works on it, `offset` where it does not begin where the last
-        one ended, `too_large` beyond the announced size; a refused archive's own code once it was refused. A slice
-        that reveals the refusal before this returns does not raise: the upload that is returned says it.
+        one ended, `too_large` beyond the announced size, `no_room` where the disk is full: what was recorded can be
+        gone on with; a refused archive's own code once it was refused. A slice that reveals the refusal before this
+        returns does not raise: the upload that is returned says it.
         """
-        with self._exclusively(upload_id):
+        with self._exclusively(upload_id), _refusing_where_full(self._folder):
             row = self.get(upload_id)
             _raise_if_refused(row)
             if offset != row.offset:
@@ -150,7 +150,7 @@ class Uploads:
     def adopt_file(self, path: Path, by: str) -> UploadRow:
         """An upload made of a local file, copied (shared by reflink where the file system can) and examined whole."""
         try:
-            with path.open("rb") as source:
+            with path.open("rb") as source, _refusing_where_full(self._folder):
                 size = os.fstat(source.fileno()).st_size
                 row = self.create(path.name, size, by)
                 with self._exclusively(row.id):
@@ -169,18 +169,26 @@ class Uploads:
 
     def has_notice(self, row: UploadRow) -> bool:
         """Whether the notice of an upload that was not refused has arrived, and is proven."""
-        with self.path(row.id).open("rb") as file:
-            header = self._header(row, file)
-        return header is not None and row.proven >= header.member(NOTICE).end
+        return self._proven_notice(row) is not None
 
     def notice(self, upload_id: str) -> bytes:
         """The notice (PDF), proven; RefusedError `not_yet` before its last byte is there."""
         row = self.get(upload_id)
         _raise_if_refused(row)
-        if not self.has_notice(row):
+        header = self._proven_notice(row)
+        if header is None:
             raise RefusedError("la notice n'est pas encore arrivée ; patientez quelques instants", code="not_yet")
         with self.path(upload_id).open("rb") as file:
-            return read_member(file, self._headers[upload_id], NOTICE)
+            return read_member(file, header, NOTICE)
+
+    def _proven_notice(self, row: UploadRow) -> Header | None:
+        """The header of an upload whose notice is there and proven; None where it is not, or its bytes are gone."""
+        try:
+            with self.path(row.id).open("rb") as file:
+                header = self._examiner.header(row, file, row.offset)
+        except FileNotFoundError:
+            return None
+        return header if header is not None and row.proven >= header.member(NOTICE).end else None
 
     def acknowledge_notice(self, upload_id: str, by: str) -> UploadRow:
         """Record that `by` has read the notice, now; RefusedError `not_yet` while it cannot be read."""
@@ -232,43 +240,12 @@ class Uploads:
         """Judge what can be judged now that `offset` bytes are there; recorded in one write."""
         changes: dict[str, Any] = {"offset": offset, "expires_at": self._clock() + LIFETIME}
         try:
-            changes |= self._findings(row, offset)
+            changes |= self._examiner.findings(row, self.path(row.id), offset)
         except RefusedError as error:
             changes |= {"verdict": "refused", "code": error.code, "reasons": [str(error)]}
         if changes.get("verdict") == "refused":
             self._forget_bytes(row.id)
         return self._store.change_upload(row.id, **changes)
-
-    def _findings(self, row: UploadRow, offset: int) -> dict[str, Any]:
-        with self.path(row.id).open("rb") as file:
-            header = self._header(row, file, offset)
-            if header is None:
-                return {}
-            found: dict[str, Any] = {"proven": prove(file, header, row.proven, offset)}
-        if row.verdict == "pending":
-            found |= self._first_verdict(header)
-        return found
-
-    def _first_verdict(self, header: Header) -> dict[str, Any]:
-        judgements = self._judge(header)
-        refused = [judgement for judgement in judgements if judgement.verdict is Verdict.REFUSED]
-        return {
-            "verdict": "refused" if refused else "accepted",
-            "code": "prerequisites" if refused else None,
-            "reasons": [_reason(judgement) for judgement in refused],
-            "release": asdict(header.summary),
-            "prerequisites": [asdict(judgement) for judgement in judgements],
-            "notice_sha256": header.member(NOTICE).sha256,
-        }
-
-    def _header(self, row: UploadRow, file: BinaryIO, available: int | None = None) -> Header | None:
-        header = self._headers.get(row.id)
-        if header is None:
-            known = row.offset if available is None else available
-            header = read_header(file, known, row.size, self._trust(), self._clock())
-            if header is not None:
-                self._headers[row.id] = header
-        return header
 
     @contextmanager
     def _exclusively(self, upload_id: str) -> Iterator[None]:
@@ -283,7 +260,7 @@ class Uploads:
                 self._in_use.discard(upload_id)
 
     def _forget_bytes(self, upload_id: str) -> None:
-        self._headers.pop(upload_id, None)
+        self._examiner.forget(upload_id)
         self.path(upload_id).unlink(missing_ok=True)
 
     def _remove(self, upload_id: str) -> None:
@@ -296,5 +273,15 @@ def _raise_if_refused(row: UploadRow) -> None:
         raise RefusedError(" ; ".join(row.reasons), code=row.code or "refused")
 
 
-def _reason(judgement: Judgement) -> str:
-    return f"{judgement.label} : {judgement.measured}, requis : {judgement.required}. {judgement.remedy}"
+@contextmanager
+def _refusing_where_full(folder: Path) -> Iterator[None]:
+    """Turn the system's « no room » into RefusedError `no_room`: what was recorded stands, and can be gone on with."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RefusedError(
+            f"le disque du superviseur ({folder}) est plein ; libérez de l'espace, puis reprenez l'envoi",
+            code="no_room",
+        ) from error

@@ -1,5 +1,6 @@
 """Durable files."""
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -8,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.files import fsync_dir, give_to_owner_of_folder, remove_unfinished, sync_tree, write_atomically
+from ospi_supervisor.files import (
+    fsync_dir,
+    give_to_owner_of_folder,
+    remove_unfinished,
+    sync_tree,
+    write_at,
+    write_atomically,
+)
 from tests.support.system import require_root
 
 
@@ -78,3 +86,24 @@ def test_what_root_makes_is_given_away_but_not_what_a_link_points_to(tmp_path: P
 
     assert (made.stat().st_uid, link.lstat().st_uid) == (1234, 1234)
     assert precious.stat().st_uid == 0
+
+
+def test_a_write_that_fails_keeps_no_view_of_its_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "upload").touch()
+    data = bytearray(b"tranche")
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(OSError, match="No space") as error, memoryview(data) as view:
+        write_at(tmp_path / "upload", view, 0)
+    data.clear()  # BufferError while a view lives, were it in the error's traceback
+    assert error.value.errno == errno.ENOSPC
+
+
+def test_what_is_written_in_several_goes_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pwrite = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, offset: pwrite(file, data[:3], offset))
+    (tmp_path / "upload").write_bytes(b"..........")
+    write_at(tmp_path / "upload", b"tranche", 2)
+    assert (tmp_path / "upload").read_bytes() == b"..tranche."

@@ -18,7 +18,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.receiver import FixedStreamReceiver
 from werkzeug.http import parse_cookie
 
-from ospi_supervisor.web.tus import SLICE_MAX_BYTES
+from ospi_supervisor.web.tus import SLICE_MAX_BYTES, give_back
 
 ANYBODY_MAX_BYTES = 1024 * 1024
 TOO_LARGE_HEADER = "X_OSPI_BODY_DROPPED"
@@ -54,7 +54,7 @@ class _OnePiece(OverflowableBuffer):
 
     def close(self) -> None:
         """Give the memory back."""
-        self._file.close()
+        give_back(self._file)
 
 
 class _Nothing(OverflowableBuffer):

@@ -6,8 +6,9 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
+from io import BytesIO
 
 from flask import Blueprint, current_app, request, url_for
 from werkzeug.http import http_date
@@ -152,9 +153,15 @@ def _body() -> Iterator[memoryview]:
             with stream.getbuffer() as whole, whole[:length] as view:
                 yield view
         finally:
-            stream.close()
+            give_back(stream)
     else:
         yield memoryview(request.get_data())
+
+
+def give_back(memory: BytesIO) -> None:
+    """Free a body's memory. Where an error's traceback still holds a view of it, it goes with that view."""
+    with suppress(BufferError):
+        memory.close()
 
 
 def _check_checksum(header: str | None, data: memoryview) -> Response | None:

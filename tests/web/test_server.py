@@ -1,10 +1,12 @@
 """The real web process under waitress: streams, limits, proxies, its end, and an official tus client."""
 
+import http.client
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,8 +17,10 @@ from tusclient import client as tus
 
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.web.hub import MAX_STREAMS
+from ospi_supervisor.web.tus import give_back
 from tests.support.site import Archives, Site
 from tests.support.system import free_port, wait_until
+from tests.support.tmpfs import fill, small_disk
 from tests.support.web_process import WebProcess, web_process
 
 MIB = 1024 * 1024
@@ -166,6 +170,48 @@ def test_a_slice_of_the_largest_size_is_taken(web: WebProcess) -> None:
     url = f"http://127.0.0.1:{web.port}{created.headers['Location']}"
     assert session.patch(url, data=bytes(8 * MIB), headers=slice_headers).json()["code"] == "not_an_archive"
     assert session.patch(url, data=bytes(8 * MIB + 1), headers=slice_headers).status_code == 413
+
+
+@pytest.mark.system
+def test_a_full_disk_is_said_and_the_connection_and_the_upload_go_on(
+    tmp_path: Path, platform: str, archives: Archives
+) -> None:
+    port, data = free_port(), archives.large.read_bytes()
+    site = Site(tmp_path / "site", platform, archives.root, port=port)
+    with small_disk(site.config.paths.uploads_dir, "24m") as disk, web_process(site, port) as web:
+        session = web.session()
+        headers = {"Tus-Resumable": "1.0.0", "X-CSRFToken": str(session.headers["X-CSRFToken"])}
+        headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in session.cookies.items())
+        created = session.post(
+            f"{web.url}/mises-a-jour/televersements",
+            headers={"Tus-Resumable": "1.0.0", "Upload-Length": str(len(data))},
+        )
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+        def ask(method: str, offset: int = 0, body: bytes | None = None) -> tuple[int, str | None]:
+            about = {"Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"} if body else {}
+            connection.request(method, created.headers["Location"], body, headers | about)
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status, answer.headers["Upload-Offset"]
+
+        assert ask("PATCH", 0, data[:MIB]) == (204, str(MIB))
+        filler = fill(disk)
+        assert ask("PATCH", MIB, data[MIB:])[0] == 507
+        opened = connection.sock
+        assert opened is not None
+        assert ask("HEAD") == (200, str(MIB))
+        assert connection.sock is opened
+        filler.unlink()
+        assert ask("PATCH", MIB, data[MIB:]) == (204, str(len(data)))
+        connection.close()
+    site.close()
+
+
+def test_memory_that_an_error_still_holds_can_be_given_back() -> None:
+    memory = BytesIO(b"tranche")
+    with memory.getbuffer():
+        give_back(memory)
 
 
 @pytest.mark.parametrize(("trusted", "seen"), [("127.0.0.1", "203.0.113.9"), ("192.0.2.1", "127.0.0.1")])
