@@ -33,6 +33,7 @@ CACHE = ROOT / ".cache" / "bench" / "delta"
 RESULTS = ROOT / "docs" / "mesures-delta.md"
 PAIRS = (
     ("mlflow", "3.16.1", "3.17.0"),
+    ("azure-cli", "2.90.0", "2.91.0"),
     ("apache-airflow[amazon,celery,pandas,postgres]", "3.3.1", "3.3.2"),
     ("streamlit", "1.65.0", "1.66.0"),
 )

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
+from ospi_supervisor.backup.snapshots import SAFETY_PREFIX
 from ospi_supervisor.errors import BackupError, SupervisorError
 from ospi_supervisor.phases.registry import Adapters
 
@@ -54,7 +55,7 @@ class Restoration:
         parts.switch.confirm(True)
         self.say("Arrêt des services…")
         parts.services.stop()
-        safety = f"avant-restauration-{self.clock():%Y%m%d-%H%M%S}"
+        safety = f"{SAFETY_PREFIX}{self.clock():%Y%m%d-%H%M%S}"
         self.say(f"Sauvegarde de précaution ({safety})…")
         parts.snapshots.take_full(safety, parts.releases.current(), progress=_nothing, check=lambda: None)
         self.say(f"Restauration de {snapshot.id}…")

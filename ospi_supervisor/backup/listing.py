@@ -50,12 +50,15 @@ Listing = dict[str, Entry]
 """Entries by path, parents before their children."""
 
 
-def scan(folders: Iterable[Path], left_out: Collection[Path], tick: Callable[[], None]) -> Listing:
+def scan(
+    folders: Iterable[Path], left_out: Collection[Path], tick: Callable[[], None], settled_ns: int | None = None
+) -> Listing:
     """Everything in `folders`, without following links and without `left_out` (absolute paths); sockets are not data.
 
     `tick` is called all along. What vanishes meanwhile is not listed; BackupError names what cannot be read.
+    What changed since shortly before `settled_ns` (now, if None) is listed as such.
     """
-    newest = time.time_ns() - COARSEST_CLOCK_NS
+    newest = (settled_ns or time.time_ns()) - COARSEST_CLOCK_NS
     skipped = {os.fspath(path) for path in left_out}
     listing: Listing = {}
     for folder in folders:

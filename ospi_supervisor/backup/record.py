@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -85,10 +85,11 @@ def _seal(snapshot: Snapshot) -> str:
     return hashlib.sha256(msgspec.json.encode(snapshot)).hexdigest()
 
 
-def weigh(folder: Path, tick: Callable[[], None]) -> dict[str, Part]:
-    """Every file in `folder` but the record, as the disk gives it back. Raises OSError."""
+def weigh(folder: Path, tick: Callable[[], None], but: Collection[str] = ()) -> dict[str, Part]:
+    """Every file in `folder` but the record and those named, as the disk gives it back. Raises OSError."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RECORD)
-    return {str(path.relative_to(folder)): _weigh_file(path, tick) for path in files}
+    names = {str(path.relative_to(folder)): path for path in files}
+    return {name: _weigh_file(path, tick) for name, path in names.items() if name not in but}
 
 
 def _weigh_file(path: Path, tick: Callable[[], None]) -> Part:

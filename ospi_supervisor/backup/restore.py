@@ -13,7 +13,8 @@ from ospi_supervisor.backup.meter import Meter
 from ospi_supervisor.backup.tarball import extract
 from ospi_supervisor.backup.words import shown
 from ospi_supervisor.errors import BackupError
-from ospi_supervisor.files import fsync_dir, sync_tree
+from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.mounts import mount_points, sync_trees
 
 NAMED_DIFFERENCES = 3
 
@@ -36,6 +37,8 @@ class FilesRestore:
     """One restore of `data_dirs` from the snapshot in `folders` (see `chain`), taken at `taken_at`.
 
     `left_out` are the paths that are not the folders' business: databases' files, the backups themselves.
+    With `trust_times`, what has the inode, size and times that it had then was not touched since: true only while the
+    machine has been up. A power cut can keep what was written in place and lose the time of it.
     """
 
     def __init__(
@@ -45,8 +48,12 @@ class FilesRestore:
         left_out: frozenset[Path],
         taken_at: datetime,
         meter: Meter,
+        *,
+        trust_times: bool,
     ) -> None:
         self._data_dirs = data_dirs
+        self._trust_times = trust_times
+        self._mounts = mount_points()
         self._left_out = left_out
         self._meter = meter
         self._wanted = chain.wanted(folders)
@@ -57,12 +64,11 @@ class FilesRestore:
     def bring_back(self) -> None:
         """Set aside what the snapshot does not have, then extract what is not certainly as it was.
 
-        What still has the inode, size and times that it had at the snapshot was not touched since, so a restore
-        after a failed migration takes the time of what the migration changed. Killed and called again, it goes on
-        from whatever state it finds. BackupError.
+        Where times can be trusted, a restore after a failed migration takes the time of what the migration changed.
+        Killed and called again, it goes on from whatever state it finds. BackupError.
         """
         self._set_aside(self._scan())
-        needed = changed(self._scan(), self._wanted)
+        needed = changed(self._scan(), self._wanted) if self._trust_times else set(self._wanted)
         for path in needed:
             _strip_attributes(f"/{path}")
         extract([(tarball, names & needed) for tarball, names in self._sources if names & needed], self._meter.tick)
@@ -76,8 +82,7 @@ class FilesRestore:
                 os.utime(f"/{entry.path}", ns=(entry.mtime_ns, entry.mtime_ns))
         self._prove(self._scan())
         quarantines = tuple(sorted(self._quarantines()))
-        for folder in (*self._data_dirs, *quarantines):
-            sync_tree(folder)
+        sync_trees((*self._data_dirs, *quarantines))
         moved = tuple(path for folder in quarantines for path in sorted(folder.rglob("*")) if not _is_folder(path))
         return RestoreReport(self._restored, quarantines, moved)
 
@@ -115,7 +120,7 @@ class FilesRestore:
         anchor = path
         while anchor != top:
             anchor = anchor.parent
-            if anchor.is_mount():
+            if anchor in self._mounts:
                 return anchor / self._quarantine_name, path.relative_to(anchor)
         return top.parent / self._quarantine_name, path.relative_to(top.parent)
 

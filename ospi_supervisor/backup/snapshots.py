@@ -19,6 +19,9 @@ from ospi_supervisor.errors import BackupError
 from ospi_supervisor.files import fsync_dir
 
 FREE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+SAFETY_PREFIX = "avant-restauration-"
+OWN_ID = re.compile(rf"(update-\d+-(full|checkpoint)|manuelle-[\d-]+|{SAFETY_PREFIX}[\d-]+)")
+"""The names that this program gives. What else lies in the folder of snapshots is somebody's, and stays."""
 
 
 class Snapshots:
@@ -76,8 +79,13 @@ class Snapshots:
         except BackupError as error:
             return [str(error)]
 
-    def restore(self, snapshot_id: str, *, progress: Callable[[float], None]) -> RestoreReport:
+    def restore(
+        self, snapshot_id: str, *, progress: Callable[[float], None], trust_times: bool = False
+    ) -> RestoreReport:
         """Bring folders and databases back to the snapshot. Nobody may use them meanwhile.
+
+        With `trust_times`, which takes that the machine has been up since the snapshot, files that bear the times
+        that they had then are left as they are; else every file is written anew.
 
         Deletes no file: what the snapshot does not have is set aside. Killed at any moment, it can be called again
         and ends the same. BackupError, before anything is touched, where the snapshot is damaged; or where something
@@ -90,7 +98,8 @@ class Snapshots:
             databases = self._databases_of(snapshot)
             data_dirs = [Path(folder) for folder in snapshot.data_dirs]
             meter.stage(20, 60, 1)
-            files = FilesRestore(folders, data_dirs, self._left_out(), snapshot.taken_at, meter)
+            taken_at = snapshot.taken_at
+            files = FilesRestore(folders, data_dirs, self._left_out(), taken_at, meter, trust_times=trust_times)
             files.bring_back()
             meter.stage(60, 99, len(databases))
             for database, dump in databases:
@@ -158,9 +167,14 @@ class Snapshots:
         return dropped
 
     def _kept(self, full: Sequence[Snapshot]) -> set[str]:
-        """The newest full snapshots, and the newest good one where none of these is."""
+        """The newest full snapshots, and the newest good one where none of these is.
+
+        Those that restorations take beforehand are counted apart: they drive out no other.
+        """
         newest_first = [snapshot.id for snapshot in reversed(full)]
-        kept = set(newest_first[: self._keep])
+        safety = [name for name in newest_first if name.startswith(SAFETY_PREFIX)]
+        others = [name for name in newest_first if not name.startswith(SAFETY_PREFIX)]
+        kept = {*safety[: self._keep], *others[: self._keep]}
         if len(newest_first) > len(kept):
             kept |= set(next(([name] for name in newest_first if not self.verify(name)), []))
         return kept
@@ -195,7 +209,8 @@ class Snapshots:
     def _names(self) -> Sequence[str]:
         if not self._directory.is_dir():
             return []
-        return sorted(path.name for path in self._directory.iterdir() if path.is_dir())
+        folders = (path for path in self._directory.iterdir() if path.is_dir())
+        return sorted(path.name for path in folders if OWN_ID.fullmatch(path.name) or (path / record.RECORD).exists())
 
     def _chain(self, snapshot_id: str) -> Sequence[Snapshot]:
         """The full snapshot, and the increment upon it where `snapshot_id` is one. BackupError."""

@@ -1,6 +1,7 @@
 """Taking one snapshot: write, read back, then let it count."""
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,11 +11,12 @@ from ospi_supervisor.backup import record
 from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.backup.listing import Listing, as_archived, changed, load_listing, save_listing, scan
 from ospi_supervisor.backup.meter import Meter, nothing
-from ospi_supervisor.backup.record import DatabaseDump, Part, Snapshot
+from ospi_supervisor.backup.record import DatabaseDump, Snapshot
 from ospi_supervisor.backup.tarball import Written, members_of, write_tarball
 from ospi_supervisor.backup.words import shown
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.files import sync_tree
+from ospi_supervisor.mounts import sync_trees
 
 NOTED = 20
 NAMED = 3
@@ -28,14 +30,28 @@ class Source:
     left_out: frozenset[Path]
     databases: Sequence[Database]
 
+    def settled_scan(self, tick: Callable[[], None]) -> Listing:
+        """As `scan`, once what was written is on the disk.
+
+        What is written through a memory map has its time when its page is first touched, and a new one only after
+        that page has reached the disk: what is touched from here on is listed as changing.
+        """
+        self._check_present()
+        began = time.time_ns()
+        sync_trees(self.data_dirs)
+        return scan(self.data_dirs, self.left_out, tick, began)
+
     def scan(self, tick: Callable[[], None]) -> Listing:
         """The folders' present state; BackupError where one is missing (an absent mount is not an empty folder)."""
+        self._check_present()
+        return scan(self.data_dirs, self.left_out, tick)
+
+    def _check_present(self) -> None:
         for folder in self.data_dirs:
             if not folder.is_dir():
                 raise BackupError(
                     f"dossier de données {folder} introuvable : vérifiez la configuration et les montages"
                 )
-        return scan(self.data_dirs, self.left_out, tick)
 
     def weight(self) -> int:
         """The bytes of it all. BackupError."""
@@ -50,7 +66,7 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     """
     taken_at = datetime.now(UTC)
     thorough = base is None
-    listing = source.scan(meter.tick)
+    listing = source.settled_scan(meter.tick)
     earlier = load_listing(base / record.LISTING) if base else {}
     newer = changed(earlier, listing)
     paths = [path for path in listing if path in newer]
@@ -60,6 +76,8 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     meter.advance(sum(listing[path].size for path in paths))
     databases = _dump(source.databases, sizes, folder, meter, low_priority=thorough)
     sync_tree(folder)
+    meter.stage(60, 75, 1)
+    parts = record.weigh(folder, meter.tick)  # as the disk gives it back; what is proven below is read from there too
     _reconcile(listing, paths, written, folder, meter, low_priority=thorough)
     for database in source.databases:
         database.prove(folder / databases[database.name].path, meter.tick, thorough=thorough)
@@ -76,7 +94,7 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
         files=len(listing),
         data_bytes=sum(entry.size for entry in listing.values()),
         databases=databases,
-        parts=_weigh(folder, meter),
+        parts=parts | record.weigh(folder, meter.tick, but=parts),
         notes=tuple(f"{name} a changé pendant sa lecture" for name in written.moving[:NOTED]),
     )
     record.save_record(folder, snapshot)
@@ -105,12 +123,14 @@ def _reconcile(
     The platform works meanwhile: a file removed before tar came is in neither, and one that changed is listed
     as it was archived, to be archived again by the next increment.
     """
-    meter.stage(60, 85, sum(listing[path].size for path in paths))
+    meter.stage(75, 98, sum(listing[path].size for path in paths))
     members = members_of(folder / record.TARBALL, meter.tick, low_priority=low_priority)
     missing = [path for path in paths if path not in members]
     if len(missing) != written.vanished or len(members) + len(missing) != len(paths):
         words = ", ".join(f"« {shown(path)} »" for path in missing[:NAMED])
         raise BackupError(f"l'archive relue n'est pas celle qui a été demandée ; absents : {words or 'aucun'}")
+    if cut := [path for path, member in members.items() if member.end != member.size]:
+        raise BackupError(f"« {shown(cut[0])} » n'a pas pu être lu jusqu'au bout")
     for path in missing:
         del listing[path]
     for path, member in members.items():
@@ -124,8 +144,3 @@ def _write_gone(path: Path, earlier: Listing, listing: Listing) -> None:
     """
     gone = [name for name, entry in earlier.items() if name not in listing or listing[name].kind != entry.kind]
     path.write_bytes(b"".join(os.fsencode(name) + b"\0" for name in gone))
-
-
-def _weigh(folder: Path, meter: Meter) -> dict[str, Part]:
-    meter.stage(85, 99, 1)
-    return record.weigh(folder, meter.tick)

@@ -59,7 +59,11 @@ OCTAL_DIGITS = 3
 CONTROLS = {b"a": b"\a", b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"v": b"\v"}
 BLOCK_BYTES = 1 << 20
 ESCAPED = re.compile(rb"\\([0-7]{3}|.)")
-HARMLESS = re.compile(r": Warning: |^tar: Exiting with failure status due to previous errors$")
+HARMLESS = re.compile(
+    r": Warning: Cannot \S+: Operation not supported$"  # a file system without ACLs or attributes
+    r"|: Warning: Cannot \S+: (No such file or directory|No data available)$"  # it vanished meanwhile
+    r"|^tar: Exiting with failure status due to previous errors$"
+)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,10 @@ KINDS = {b"2": "link", b"3": "device", b"4": "device", b"5": "dir", b"6": "fifo"
 
 
 class Member(NamedTuple):
-    """What a member's header says. `size` is that of the extracted file; `link` the name that a hard link repeats."""
+    """What a member's header says. `size` is that of the extracted file; `link` the name that a hard link repeats.
+
+    `end` is where the last piece of a sparse file ends: short of `size` where tar took a reading error for its end.
+    """
 
     name: str
     kind: str
@@ -30,6 +33,7 @@ class Member(NamedTuple):
     size: int
     mtime_ns: int
     link: str | None
+    end: int
 
 
 def sift(source: BinaryIO, wanted: Callable[[Member], bool], out: BinaryIO | None, tick: Callable[[int], None]) -> None:
@@ -50,8 +54,9 @@ def sift(source: BinaryIO, wanted: Callable[[Member], bool], out: BinaryIO | Non
         else:
             last = head
         length = int(records.get(b"size") or _number(last[124:136]))
-        keep = wanted(_member(last, records)) and out is not None
-        for step in _pass_on(source, _padded(length), head, out if keep else None):
+        pieces, end = _sparse_map(source) if b"GNU.sparse.realsize" in records else (b"", None)
+        keep = wanted(_member(last, records, end)) and out is not None
+        for step in _pass_on(source, _padded(length) - len(pieces), head + pieces, out if keep else None):
             past += step
             tick(past)
     while source.read(CHUNK):
@@ -69,6 +74,29 @@ def _pass_on(source: BinaryIO, length: int, head: bytes, out: BinaryIO | None) -
         if out:
             out.write(piece)
         yield len(piece)
+
+
+def _sparse_map(source: BinaryIO) -> tuple[bytes, int]:
+    """The blocks in front of a sparse file's contents that say where they belong, and where the last piece ends.
+
+    The form is GNU tar's « PAX format, version 1.0 »: lines of a number each, how many pieces and then each one's
+    offset and length.
+    """
+    taken, lines, needed = bytearray(), 0, 1
+    while lines < needed:
+        block = _exactly(source, BLOCK)
+        taken += block
+        lines += block.count(b"\n")
+        if needed == 1 and lines:
+            needed = 1 + 2 * _decimal(bytes(taken).partition(b"\n")[0])
+    *_, offset, length = [b"0", *bytes(taken).split(b"\n")[:needed]][-2:]
+    return bytes(taken), _decimal(offset) + _decimal(length)
+
+
+def _decimal(digits: bytes) -> int:
+    if not digits.isdigit():
+        raise BackupError("archive de sauvegarde illisible : plan d'un fichier creux incorrect")
+    return int(digits)
 
 
 def _exactly(source: BinaryIO, length: int) -> bytes:
@@ -108,8 +136,9 @@ def _records(data: bytes) -> dict[bytes, bytes]:
     return records
 
 
-def _member(header: bytes, records: dict[bytes, bytes]) -> Member:
+def _member(header: bytes, records: dict[bytes, bytes], end: int | None) -> Member:
     """The member's facts; of a sparse file, its own and not its stand-in's."""
+    size = int(records.get(b"GNU.sparse.realsize") or records.get(b"size") or _number(header[124:136]))
     mtime = Decimal(records[b"mtime"].decode()) if b"mtime" in records else _number(header[136:148])
     kind = header[156:157]
     return Member(
@@ -118,9 +147,10 @@ def _member(header: bytes, records: dict[bytes, bytes]) -> Member:
         _number(header[100:108]),
         int(records.get(b"uid") or _number(header[108:116])),
         int(records.get(b"gid") or _number(header[116:124])),
-        int(records.get(b"GNU.sparse.realsize") or records.get(b"size") or _number(header[124:136])),
+        size,
         int(mtime * 10**9),
         os.fsdecode(records.get(b"linkpath") or header[157:257].rstrip(b"\0")) if kind == HARD_LINK else None,
+        size if end is None else end,
     )
 
 

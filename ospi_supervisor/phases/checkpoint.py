@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.domain.plan import checkpoint_id, full_snapshot_id
 from ospi_supervisor.phases.base import Facts, Run
+from ospi_supervisor.platform.machine import boot_id
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,7 @@ class Checkpoint:
     snapshots: Snapshots
 
     def do(self, run: Run) -> Facts:
-        """The increment's name and size."""
+        """The increment's name and size, and the machine's boot that it belongs to."""
         name = checkpoint_id(run.request.id)
         self.snapshots.drop(name)
         snapshot = self.snapshots.take_increment(
@@ -24,7 +25,7 @@ class Checkpoint:
             progress=lambda percent: run.progress(percent),
             check=run.check,
         )
-        return {"snapshot": name, "size": snapshot.size}
+        return {"snapshot": name, "size": snapshot.size, "boot": boot_id()}
 
     def undo(self, run: Run) -> None:
         """A complete increment stays with its full snapshot; a partial one is dropped."""

@@ -7,9 +7,10 @@ from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import HookPhase
 from ospi_supervisor.domain.plan import checkpoint_id
 from ospi_supervisor.domain.words import counted
-from ospi_supervisor.files import sync_tree
+from ospi_supervisor.mounts import sync_trees
 from ospi_supervisor.phases.base import Facts, Level, Run
 from ospi_supervisor.phases.release import ReleaseHooks
+from ospi_supervisor.platform.machine import boot_id
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,7 @@ class Migrate:
         """
         run.remember(began=True)
         self.hooks.run(run, HookPhase.MIGRATE)
-        for folder in self.hooks.changed_folders(run):
-            sync_tree(folder)
+        sync_trees(self.hooks.changed_folders(run))
         return {}
 
     def undo(self, run: Run) -> None:
@@ -37,7 +37,11 @@ class Migrate:
         """
         if not run.facts(Phase.MIGRATE).get("began"):
             return
-        report = self.snapshots.restore(checkpoint_id(run.request.id), progress=lambda percent: run.progress(percent))
+        report = self.snapshots.restore(
+            checkpoint_id(run.request.id),
+            progress=lambda percent: run.progress(percent),
+            trust_times=run.facts(Phase.CHECKPOINT).get("boot") == boot_id(),
+        )
         run.journal(Level.INFO, "Les données sont revenues à leur état d'avant la mise à jour.")
         if report.moved:
             run.journal(

@@ -14,6 +14,7 @@ from ospi_supervisor.domain.prerequisites import Disk, MachineFacts
 from ospi_supervisor.platform.health import Health
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,11 @@ def operating_system() -> OperatingSystem:
         version=facts.get("VERSION_ID", ""),
         name=facts.get("PRETTY_NAME", "système inconnu"),
     )
+
+
+def boot_id() -> str:
+    """What tells this boot of the machine from any other."""
+    return BOOT_ID.read_text(encoding="ascii").strip()
 
 
 def usable_cores(cgroup: Path = CGROUP_ROOT) -> int:

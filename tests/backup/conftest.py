@@ -60,9 +60,9 @@ class Hospital:
         """Take an increment."""
         return self.snapshots.take_increment(base, name, "11.5.0", progress=self.percents.append, check=lambda: None)
 
-    def restore(self, name: str = "arret") -> RestoreReport:
+    def restore(self, name: str = "arret", *, trust_times: bool = False) -> RestoreReport:
         """Restore a snapshot."""
-        return self.snapshots.restore(name, progress=self.percents.append)
+        return self.snapshots.restore(name, progress=self.percents.append, trust_times=trust_times)
 
 
 @contextmanager

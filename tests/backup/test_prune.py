@@ -5,6 +5,8 @@ import pytest
 from ospi_supervisor.errors import BackupError
 from tests.backup.conftest import Hospital
 
+FOREIGN = ["dumps-mysql-2024", "lost+found"]
+
 
 def names(hospital: Hospital) -> list[str]:
     return [snapshot.id for snapshot in hospital.snapshots.list()]
@@ -23,21 +25,23 @@ def years(hospital: Hospital) -> Hospital:
         hospital.full(f"c{number}")
         if number != 2:
             hospital.increment(f"i{number}", f"c{number}")
-    (hospital.backups / "interrompue").mkdir()
+    (hospital.backups / "update-9-full").mkdir()
+    for foreign in FOREIGN:
+        (hospital.backups / foreign).mkdir()
     return hospital
 
 
 def test_the_newest_full_ones_stay_with_their_increments(years: Hospital) -> None:
-    assert years.snapshots.prune(set()) == ["interrompue", "i1", "c1", "c2"]
+    assert years.snapshots.prune(set()) == ["update-9-full", "i1", "c1", "c2"]
     assert names(years) == ["c3", "i3", "c4", "i4"]
     assert years.snapshots.unusable() == []
     assert years.snapshots.prune(set()) == []
 
 
 def test_what_is_protected_stays_with_what_it_completes(years: Hospital) -> None:
-    assert years.snapshots.prune({"i1", "interrompue"}) == ["c2"]
+    assert years.snapshots.prune({"i1", "update-9-full"}) == ["c2"]
     assert names(years) == ["c1", "i1", "c3", "i3", "c4", "i4"]
-    assert (years.backups / "interrompue").exists()
+    assert (years.backups / "update-9-full").exists()
 
 
 def test_the_last_good_one_stays_however_old(years: Hospital) -> None:
@@ -49,7 +53,7 @@ def test_the_last_good_one_stays_however_old(years: Hospital) -> None:
 
 def test_a_damaged_record_is_named_and_not_thrown_away(years: Hospital) -> None:
     (years.backups / "c4" / "snapshot.json").write_text("{}")
-    assert years.snapshots.unusable() == ["c4", "interrompue"]
+    assert years.snapshots.unusable() == ["c4", "update-9-full"]
     years.snapshots.prune(set())
     assert names(years) == ["c2", "c3", "i3", "i4"]
     assert years.snapshots.unusable() == ["c4"]
@@ -66,7 +70,19 @@ def test_a_full_one_is_not_dropped_from_under_its_increment(years: Hospital) -> 
 
 def test_only_an_unfinished_one_is_dropped_as_such(years: Hospital) -> None:
     years.snapshots.drop_if_partial("c4")
-    years.snapshots.drop_if_partial("interrompue")
+    years.snapshots.drop_if_partial("update-9-full")
     years.snapshots.drop_if_partial("jamais-faite")
     assert "c4" in names(years)
     assert years.snapshots.unusable() == []
+
+
+def test_what_restorations_took_beforehand_drives_out_no_other(years: Hospital) -> None:
+    for number in range(3):
+        years.full(f"avant-restauration-{number}")
+    years.snapshots.prune(set())
+    assert names(years) == ["c3", "i3", "c4", "i4", "avant-restauration-1", "avant-restauration-2"]
+
+
+def test_what_others_put_beside_the_snapshots_stays(years: Hospital) -> None:
+    years.snapshots.prune(set())
+    assert all((years.backups / name).is_dir() for name in FOREIGN)

@@ -17,6 +17,7 @@ from ospi_supervisor.backup.listing import COARSEST_CLOCK_NS
 from ospi_supervisor.errors import BackupError, CancelledError
 from tests.backup.conftest import Hospital, mounted
 from tests.backup.trees import ODD_NAMES, State, add_oddities, fill, state_of
+from tests.support.system import require_root
 
 COMPANIONS = ("portail.db", "portail.db-wal", "portail.db-shm")
 
@@ -117,7 +118,7 @@ def test_only_what_changed_since_the_checkpoint_is_touched(busy: Hospital) -> No
     busy.increment()
     untouched = {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()}
     (busy.data / "service 0" / "dossier-1.dat").write_text("migré")
-    report = busy.restore()
+    report = busy.restore(trust_times=True)
     assert report.restored <= 3
     assert {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()} == untouched
 
@@ -229,12 +230,12 @@ def test_a_missing_data_folder_is_no_empty_one(hospital: Hospital) -> None:
 
 
 def test_a_name_is_taken_once_unless_it_was_left_unfinished(hospital: Hospital) -> None:
-    (hospital.backups / "complete").mkdir(parents=True)
-    (hospital.backups / "complete" / "fichiers.tar.zst").write_text("reste d'un essai interrompu")
-    assert hospital.snapshots.unusable() == ["complete"]
-    hospital.full()
+    (hospital.backups / "update-1-full").mkdir(parents=True)
+    (hospital.backups / "update-1-full" / "fichiers.tar.zst").write_text("reste d'un essai interrompu")
+    assert hospital.snapshots.unusable() == ["update-1-full"]
+    hospital.full("update-1-full")
     with pytest.raises(BackupError, match="existe déjà"):
-        hospital.full()
+        hospital.full("update-1-full")
     with pytest.raises(BackupError, match="pas un nom"):
         hospital.full("../ailleurs")
 
@@ -309,7 +310,7 @@ def test_fifty_thousand_files_are_saved_and_restored_in_seconds(hospital: Hospit
     for path in changed:
         path.unlink(missing_ok=True)
     began = time.monotonic()
-    hospital.restore()
+    hospital.restore(trust_times=True)
     assert time.monotonic() - began < 2 * full + 10
     assert {path.read_text() for path in changed} == {"changé"}
     assert sum(1 for _ in hospital.data.glob("service */*")) == 50_000
@@ -336,3 +337,31 @@ def test_snapshots_are_for_the_worker_only(hospital: Hospital) -> None:
     assert list(hospital.snapshots.list()) == []
     hospital.full()
     assert (hospital.backups / "complete").stat().st_mode & 0o077 == 0
+
+
+def test_where_times_cannot_be_trusted_every_file_is_written_anew(busy: Hospital) -> None:
+    """After a power cut: what `fdatasync` kept of a change in place can bear the times from before it."""
+    time.sleep(COARSEST_CLOCK_NS / 1e9 + 0.1)
+    busy.full()
+    busy.increment()
+    before = {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()}
+    assert busy.restore(trust_times=True).restored <= 3
+    assert {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()} == before
+    busy.restore()
+    after = {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()}
+    assert after.keys() == before.keys()
+    assert all(after[path] != before[path] for path in before)
+
+
+def test_what_a_migration_added_is_set_aside_where_the_folder_is_bound_to_itself(hospital: Hospital) -> None:
+    """As systemd binds the folders that a service may write to: nothing can be renamed out of them."""
+    require_root("a folder is mounted")
+    (hospital.data / "document").write_text("avant")
+    hospital.full()
+    hospital.increment()
+    with mounted("--bind", str(hospital.data), str(hospital.data)):
+        (hospital.data / "document").write_text("après")
+        (hospital.data / "ajouté").write_text("par la migration")
+        report = hospital.restore()
+        assert (hospital.data / "document").read_text() == "avant"
+        assert [path.read_text() for path in report.moved] == ["par la migration"]

@@ -1,7 +1,7 @@
 """The releases' hook, for `stage` and for `migrate`, with the faults that a hook can have.
 
 It is put into archives as text, behind a first line and the two constants that `vendor` fills in. It writes as
-careless hooks do: in place, and without any fsync.
+careless hooks do: in place, and with no fsync, or one that keeps the contents and forgets their time.
 """
 
 import os
@@ -53,12 +53,20 @@ def rewrite(path: Path) -> None:
     path.write_text(f"[{VERSION}]{path.read_text().partition(']')[2]}")
 
 
+def write_in_place(path: Path, contents: bytes) -> None:
+    """As databases write: the contents are on the disk when this returns, and perhaps not yet the time of it."""
+    descriptor = os.open(path, os.O_WRONLY)
+    os.pwrite(descriptor, contents, 0)
+    os.fdatasync(descriptor)
+    os.close(descriptor)
+
+
 def change_base(base: Path) -> None:
     """Files that change, go and come; `world.base_after` says the same."""
     for path in sorted(base.glob("dossier-*/*")):
         number = int(path.name)
         if number % 3 == 0:
-            path.write_text(f"[{VERSION}] base {number}\n")
+            write_in_place(path, f"[{VERSION}] base {number}\n".encode())
         if number % 10 == 1:
             path.unlink()
     (base / f"nouveau-{VERSION}").write_text(VERSION)

@@ -3,7 +3,8 @@
 A pause is `POINT:WAY:PHASE:PLACE`, for instance `inside:do:migrate:7`: POINT is `before` (the phase is recorded as
 begun), `inside` (just before the PLACE-th of the system calls that Python audits: opens, renames, removals, links,
 processes, connections) or `after` (the work is done and not yet recorded). At the pause the file `paused` appears in
-FOLDER, and the worker waits there for the file `go` or for its death. `clock` in FOLDER shifts its clock by seconds.
+FOLDER, and the worker waits there for the file `go` or for its death. `clock` in FOLDER shifts its clock by seconds;
+`boot_id` there stands for the machine's.
 """
 
 import json
@@ -21,6 +22,7 @@ from ospi_supervisor.config import load_config
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.phases.base import Facts, PhaseWork, Registry, Run
 from ospi_supervisor.phases.registry import make_registry
+from ospi_supervisor.platform import machine
 
 PATIENCE_SECONDS = 60.0
 STEP = 0.01
@@ -120,7 +122,10 @@ def main(config: str, folder: str, *pauses: str) -> None:
         return datetime.now(UTC) + timedelta(seconds=float(shift.read_text()) if shift.exists() else 0)
 
     sys.addaudithook(points.audit)
-    with mock.patch.multiple(bootstrap, make_registry=watched_registry, utc_now=clock):
+    with (
+        mock.patch.multiple(bootstrap, make_registry=watched_registry, utc_now=clock),
+        mock.patch.object(machine, "BOOT_ID", points.folder / "boot_id"),
+    ):
         bootstrap.run_worker(load_config(Path(config)))
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -55,9 +56,7 @@ class World(Platform):
             self._tend("web", [sys.executable, "-c", RUN, "--config", str(self.config_path), "web"])
 
     def _worker_command(self) -> list[str]:
-        module = ["-m", "tests.faults.worker", str(self.config_path), str(self.notes), *self.pauses]
-        plain = ["-c", RUN, "--config", str(self.config_path), "worker"]
-        return [sys.executable, *(module if self.pauses else plain)]
+        return [sys.executable, "-m", "tests.faults.worker", str(self.config_path), str(self.notes), *self.pauses]
 
     def _tend(self, name: str, command: list[str]) -> None:
         process = self.processes.get(name)
@@ -87,9 +86,14 @@ class World(Platform):
                 process.kill()
         self.kill("worker", "web")
         psutil.wait_procs(victims, timeout=10)
+        self.note_boot()
         if self.disk is not None:
             self.disk.boot()
         self.service("start")
+
+    def note_boot(self) -> None:
+        """The machine has another number at each boot."""
+        (self.notes / "boot_id").write_text(f"{uuid.uuid4()}\n")
 
     def stop_processes(self) -> None:
         """The end: SIGTERM to the worker and the web process, then whatever is left of this world."""
@@ -198,6 +202,7 @@ def running(site: Site, pauses: Sequence[str] = ()) -> Iterator[World]:
     world = World(site, pauses)
     with ExitStack() as stack:
         world.notes.mkdir(parents=True)
+        world.note_boot()
         stack.callback(shutil.rmtree, world.notes)
         stack.callback(shutil.rmtree, site.root)
         if site.cuttable:

@@ -1,0 +1,30 @@
+"""The file systems that lie below a folder: each is made durable by itself, and nothing can be renamed across them."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from ospi_supervisor.files import sync_tree
+
+MOUNTINFO = Path("/proc/self/mountinfo")
+PLACE = 4
+"""Where the mount point stands in a line of it (proc(5)): spaces, newlines and backslashes are octal escapes."""
+
+
+def mount_points() -> frozenset[Path]:
+    """Every mount point that this process sees, a folder bound to itself included (as systemd's services have them)."""
+    lines = MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    return frozenset(Path(_unescaped(line.split(" ")[PLACE])) for line in lines)
+
+
+def sync_trees(folders: Iterable[Path]) -> None:
+    """Make everything below `folders` durable, on whatever file systems it lies. Raises OSError."""
+    mounts = mount_points()
+    for folder in folders:
+        top = folder.resolve()
+        for place in (top, *(mount for mount in mounts if top in mount.parents)):
+            sync_tree(place)
+
+
+def _unescaped(field: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
