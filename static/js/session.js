@@ -77,9 +77,11 @@ export function askInDialog({ title, text, withUsername = false, attempt }) {
     dialog.addEventListener("cancel", () => { dialog.remove(); reject(new Error("annulé")); });
     dialog.querySelector("form").addEventListener("submit", async (event) => {
       event.preventDefault();
-      const error = dialog.querySelector(".error");
+      const [error, button] = [dialog.querySelector(".error"), dialog.querySelector("button")];
+      button.disabled = true; // pressed again, it would ask twice
       const message = await attempt(Object.fromEntries(new FormData(event.target)))
         .catch(() => "Le serveur ne répond pas ; réessayez.");
+      button.disabled = false;
       if (message === null) {
         dialog.remove();
         resolve();

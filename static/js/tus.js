@@ -8,6 +8,7 @@ const LONGEST_WAIT = 30000;
 const RATE_WINDOW = 10000;
 
 const wait = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
+const backOff = (attempt) => wait(Math.min(LONGEST_WAIT, 500 * 2 ** attempt) * (0.75 + Math.random() / 2));
 const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(text)));
 
 /** The server's refusal: sending on makes no sense. */
@@ -16,6 +17,19 @@ export class Refused extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** Do `step` again until it succeeds, is refused, or `isOver()`: then null. */
+export async function retry(step, isOver = () => false) {
+  for (let attempt = 0; !isOver(); attempt += 1) {
+    try {
+      return await step();
+    } catch (error) {
+      if (error instanceof Refused) throw error;
+      await backOff(attempt);
+    }
+  }
+  return null;
 }
 
 /** Remembers in this browser where a file was being sent, so that a closed tab can go on. */
@@ -43,6 +57,7 @@ export class Upload {
   /** Send all of it. Ends when every byte is there; raises Refused. */
   async run(afterSlice) {
     await this.#persist(() => this.#open());
+    if (this.stopped) return;
     memory.keep(this.file, this.address);
     this.#report("sending");
     if (this.offset > 0 || this.file.size === 0) await afterSlice(this);
@@ -50,6 +65,7 @@ export class Upload {
       await this.#whilePaused();
       if (this.stopped) return;
       await this.#persist(() => this.#sendSlice());
+      if (this.stopped) return;
       this.#report(this.paused ? "paused" : "sending");
       await afterSlice(this);
     }
@@ -66,12 +82,12 @@ export class Upload {
     this.resumed();
   }
 
-  /** Give it up, here and on the server. */
+  /** Give it up, here and on the server, however long that takes; raises Refused. */
   async abandon() {
     this.stopped = true;
     this.resume();
     memory.forget(this.file);
-    if (this.address) await request(this.address, { method: "DELETE", headers: { "Tus-Resumable": "1.0.0" } });
+    if (this.address) await retry(() => this.#remove());
   }
 
   get id() {
@@ -86,7 +102,7 @@ export class Upload {
   }
 
   #report(phase, error = null) {
-    this.show({ phase, offset: this.offset, size: this.file.size, rate: this.rate, error });
+    if (!this.stopped) this.show({ phase, offset: this.offset, size: this.file.size, rate: this.rate, error });
   }
 
   async #whilePaused() {
@@ -102,7 +118,7 @@ export class Upload {
         if (error instanceof Refused) throw error;
         this.samples = [];
         this.#report("waiting", error.message);
-        await wait(Math.min(LONGEST_WAIT, 500 * 2 ** attempt) * (0.75 + Math.random() / 2));
+        await backOff(attempt);
         if (this.address) await this.#findOffset().catch(() => {});
       }
     }
@@ -142,6 +158,12 @@ export class Upload {
     const at = performance.now();
     this.samples.push({ at, offset: this.offset });
     while (this.samples.length > 2 && at - this.samples[0].at > RATE_WINDOW) this.samples.shift();
+  }
+
+  async #remove() {
+    const response = await this.#ask(this.address, "DELETE");
+    if (response.status === 423) throw new Error("la tranche en cours se termine");
+    if (!response.ok && response.status !== 404 && response.status !== 410) await this.#fail(response);
   }
 
   #ask(address, method, headers = {}, body = undefined) {

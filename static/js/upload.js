@@ -1,7 +1,7 @@
 // The Import tab: sends the archive, shows what the server says of it, and asks for its installation.
 
 import { askInDialog, csrfToken, reason, request } from "./session.js";
-import { memory, Refused, Upload } from "./tus.js";
+import { memory, Refused, retry, Upload } from "./tus.js";
 import { duration, size } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -39,8 +39,9 @@ async function send(file) {
       return;
     }
     show({ phase: "done", offset: file.size, size: file.size });
-    await whenComplete();
+    await whenComplete(chosen);
   } catch (error) {
+    if (chosen.stopped) return;
     if (!(error instanceof Refused)) throw error;
     await showRefusal(chosen, error);
   } finally {
@@ -63,15 +64,20 @@ function show({ phase, offset, size: total, rate }) {
 byId("pause").addEventListener("click", () => (upload.paused ? upload.resume() : upload.pause()));
 
 byId("abandon").addEventListener("click", async () => {
-  await upload.abandon();
+  const given = upload;
+  upload = null;
   byId("envoi").hidden = true;
   card.replaceChildren();
-  upload = null;
+  await given.abandon().catch((error) => showError("L'envoi n'a pas pu être abandonné.", error.message));
 });
 
 async function showRefusal(refused, error) {
-  memory.forget(refused.file);
   byId("envoi").hidden = true;
+  if (error.code === "no_room") {
+    showError("L'envoi s'est arrêté.", error.message);
+    return;
+  }
+  memory.forget(refused.file);
   if (refused.address && await showCard(refused)) return;
   showError("Cette archive est refusée.", error.message);
 }
@@ -87,20 +93,27 @@ function showError(title, message) {
   const inner = document.createElement("div");
   inner.append(strong, text);
   box.append(inner);
+  card.querySelector(":scope > [role=alert]")?.remove();
   card.prepend(box);
 }
 
 /** Show the verdict as soon as it is there, notice included, and then leave the reader in peace. */
 async function showCardOnce(of) {
-  if (!document.querySelector("#notice iframe")) await showCard(of);
+  if (!document.querySelector("#notice iframe")) await retry(() => showCard(of), () => of !== upload);
 }
 
-/** Show what the server knows of an upload; whether it knew it. */
-async function showCard(of) {
-  const response = await request(`${form.dataset.uploads}/${of.id}/fiche`, { headers: { Accept: "text/html" } });
-  if (!response.ok) return false;
+/** Show what the server knows of the chosen upload; false where it is no longer the chosen one, or unknown. */
+function showCard(of) {
+  return loadCard(of.id, () => of === upload);
+}
+
+async function loadCard(id, isWanted) {
+  const response = await request(`${form.dataset.uploads}/${id}/fiche`, { headers: { Accept: "text/html" } });
+  if (!response.ok || !isWanted()) return false;
+  const html = await response.text();
+  if (!isWanted()) return false;
   const before = byId("notice-read")?.checked;
-  card.innerHTML = await response.text();
+  card.innerHTML = html;
   if (before && byId("notice-read")) byId("notice-read").checked = true;
   wireCard();
   return true;
@@ -122,38 +135,63 @@ function wireCard() {
 async function startImport(importForm) {
   const button = byId("import-button");
   button.disabled = true;
+  try {
+    await askForImport(importForm);
+  } catch (error) {
+    button.disabled = false;
+    const message = error instanceof Refused ? error.message : "Le serveur n'a pas répondu, ou la demande a été annulée ; réessayez.";
+    showError("L'installation n'a pas pu être demandée.", message);
+  }
+}
+
+/** Raises Refused with the server's words, or whatever cut the connection. */
+async function askForImport(importForm) {
+  const chosen = upload;
+  const response = await postImport(importForm);
+  if (!response.ok) throw new Refused(await reason(response));
+  const follow = response.headers.get("Location");
+  if (follow) leaveFor(follow);
+  else await retry(() => loadCard(importForm.action.split("/").at(-2), () => chosen === upload));
+}
+
+/** The server's answer; the password is asked for where it wants it again. */
+async function postImport(importForm) {
   const post = (extra = {}) => request(importForm.action, {
     method: "POST",
     body: new URLSearchParams({ ...Object.fromEntries(new FormData(importForm)), csrf_token: csrfToken(), ...extra }),
   });
+  const asksAgain = async (answer) => {
+    const why = answer.ok ? null : await reason(answer.clone());
+    return why?.code === "sign_in_again" ? why.message : null;
+  };
   let response = await post();
-  let why = response.ok ? null : await reason(response);
-  if (why?.code === "sign_in_again") {
-    await askInDialog({
-      title: "Confirmez votre identité",
-      text: `${why.message}.`,
-      attempt: async ({ password }) => {
-        response = await post({ password });
-        why = response.ok ? null : await reason(response);
-        return why?.code === "sign_in_again" ? why.message : null;
-      },
-    }).catch(() => {});
-  }
-  if (!response.ok) {
-    button.disabled = false;
-    if (why.code !== "sign_in_again") showError("L'installation n'a pas pu être demandée.", why.message);
-    return;
-  }
-  const follow = response.headers.get("Location");
-  if (follow) leaveFor(follow);
-  else if (upload) await showCard(upload);
+  const text = await asksAgain(response);
+  if (text === null) return response;
+  await askInDialog({
+    title: "Confirmez votre identité",
+    text: `${text}.`,
+    attempt: async ({ password }) => {
+      response = await post({ password });
+      return asksAgain(response);
+    },
+  });
+  return response;
 }
 
-/** Every byte is there: go to Suivi where « Importer » was pressed already. */
-async function whenComplete() {
-  memory.forget(upload.file);
-  const known = await (await request(form.dataset.api + upload.id)).json();
+/** Every byte is there: go to Suivi where « Importer » was pressed already, or say why that led nowhere. */
+async function whenComplete(chosen) {
+  memory.forget(chosen.file);
+  const known = await retry(() => askState(chosen), () => chosen !== upload);
+  if (known === null || chosen !== upload) return;
   if (known.follow) leaveFor(known.follow);
+  else if (known.import_requested) await retry(() => showCard(chosen), () => chosen !== upload);
+}
+
+async function askState(of) {
+  const response = await request(form.dataset.api + of.id);
+  if (response.ok) return response.json();
+  const why = await reason(response);
+  throw response.status >= 500 ? new Error(why.message) : new Refused(why);
 }
 
 function leaveFor(address) {

@@ -4,8 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser as RealBrowser
+from playwright.sync_api import Page
 
-from tests.support.site import Archives, Browser, Site, answering_platform, make_archives
+from tests.conftest import PATIENCE_MS
+from tests.support.site import PASSWORD, Archives, Browser, Site, answering_platform, make_archives
+from tests.support.system import free_port
+from tests.support.web_process import WebProcess, web_process
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +34,26 @@ def site(tmp_path: Path, platform: str, archives: Archives) -> Iterator[Site]:
 @pytest.fixture
 def admin(site: Site) -> Browser:
     return site.browser()
+
+
+@pytest.fixture
+def web(tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProcess]:
+    port = free_port()
+    site = Site(tmp_path / "site", platform, archives.root, port=port)
+    with web_process(site, port) as running:
+        yield running
+    site.close()
+
+
+@pytest.fixture
+def page(web: WebProcess, browser: RealBrowser) -> Iterator[Page]:
+    context = browser.new_context(locale="fr-FR", viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE_MS)
+    page.goto(f"{web.url}/mises-a-jour/import")
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", PASSWORD)
+    page.click("text=Se connecter")
+    page.wait_for_url("**/mises-a-jour/import")
+    yield page
+    context.close()

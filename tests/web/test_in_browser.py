@@ -1,47 +1,20 @@
 """Our scripts in a real browser: an upload that nothing stops, and a Suivi that loses and repeats nothing."""
 
-import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.store.web_models import Session
-from tests.conftest import PATIENCE_MS
-from tests.support.site import PASSWORD, Archives, Site, now
-from tests.support.system import free_port
-from tests.support.web_process import WebProcess, web_process
+from tests.support.site import PASSWORD, Archives, now
+from tests.support.web_process import WebProcess
+from tests.web.browsing import SLICES, choose, expect_complete
 
 pytestmark = pytest.mark.system
-SLICES = re.compile(r"/televersements/[0-9a-f]{32}$")
-
-
-@pytest.fixture
-def web(tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProcess]:
-    port = free_port()
-    site = Site(tmp_path / "site", platform, archives.root, port=port)
-    with web_process(site, port) as running:
-        yield running
-    site.close()
-
-
-@pytest.fixture
-def page(web: WebProcess, browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(locale="fr-FR", viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.set_default_timeout(PATIENCE_MS)
-    page.goto(f"{web.url}/mises-a-jour/import")
-    page.fill("[name=username]", "admin")
-    page.fill("[name=password]", PASSWORD)
-    page.click("text=Se connecter")
-    page.wait_for_url("**/mises-a-jour/import")
-    yield page
-    context.close()
 
 
 class Slices:
@@ -60,15 +33,6 @@ class Slices:
             if len(self.offsets) == self._number and self._before is not None:
                 self._before()
         route.continue_()
-
-
-def choose(page: Page, archive: Path) -> None:
-    page.set_input_files("#archive", archive)
-
-
-def expect_complete(page: Page) -> None:
-    expect(page.locator("#envoi-etat")).to_have_text("Reçu en entier")
-    expect(page.locator("#import-form")).to_be_visible()
 
 
 def test_an_upload_survives_the_death_of_the_server(page: Page, web: WebProcess, archives: Archives) -> None:

@@ -26,15 +26,6 @@ from tests.support.web_process import WebProcess, web_process
 MIB = 1024 * 1024
 
 
-@pytest.fixture
-def web(tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProcess]:
-    port = free_port()
-    site = Site(tmp_path / "site", platform, archives.root, port=port)
-    with web_process(site, port) as running:
-        yield running
-    site.close()
-
-
 def open_stream(web: WebProcess, session: requests.Session, update: int, **headers: str) -> requests.Response:
     headers = {"Accept": "text/event-stream", **headers}
     return session.get(f"{web.url}/api/updates/{update}/events", headers=headers, stream=True, timeout=20)

@@ -1,0 +1,42 @@
+"""What tests do with the Import tab in a real browser."""
+
+import itertools
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, Route, expect
+
+CREATION = re.compile(r"/televersements$")
+SLICES = re.compile(r"/televersements/[0-9a-f]{32}$")
+
+
+def choose(page: Page, archive: Path) -> None:
+    page.set_input_files("#archive", archive)
+
+
+def expect_complete(page: Page) -> None:
+    expect(page.locator("#envoi-etat")).to_have_text("Reçu en entier")
+    expect(page.locator("#import-form")).to_be_visible()
+
+
+def hold(page: Page, address: str | re.Pattern[str], method: str, number: int = 1) -> list[Route]:
+    """Keep back that request of the page, the `number`th of its kind: it is in the list once it was made."""
+    held: list[Route] = []
+    seen = itertools.count(1)
+
+    def handle(route: Route) -> None:
+        if route.request.method == method and next(seen) == number:
+            held.append(route)
+        else:
+            route.fallback()
+
+    page.route(address, handle)
+    return held
+
+
+def wait_for(page: Page, held: list[Route]) -> Route:
+    for _ in range(100):
+        if held:
+            break
+        page.wait_for_timeout(50)
+    return held[0]
