@@ -344,11 +344,11 @@ def test_where_times_cannot_be_trusted_every_file_is_written_anew(busy: Hospital
     time.sleep(COARSEST_CLOCK_NS / 1e9 + 0.1)
     busy.full()
     busy.increment()
-    before = {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()}
+    before = {path: path.stat().st_ctime_ns for path in (busy.data / "service 2").iterdir()}
     assert busy.restore(trust_times=True).restored <= 3
-    assert {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()} == before
+    assert {path: path.stat().st_ctime_ns for path in (busy.data / "service 2").iterdir()} == before
     busy.restore()
-    after = {path: path.stat().st_ino for path in (busy.data / "service 2").iterdir()}
+    after = {path: path.stat().st_ctime_ns for path in (busy.data / "service 2").iterdir()}
     assert after.keys() == before.keys()
     assert all(after[path] != before[path] for path in before)
 
