@@ -4,10 +4,13 @@ What arrives faster than it can be settled is settled together: a fast line cost
 slow one each slice is settled before the next one is there.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from threading import Condition
+from threading import Condition, Lock
+
+from ospi_supervisor.errors import RefusedError
 
 THREADS = 4
 
@@ -90,3 +93,24 @@ class Settling:
                 self._flows.pop(key, None)
             self._changed.notify_all()
             return flow.at_work
+
+
+class OneAtATime:
+    """Lets one request at a time work on each upload."""
+
+    def __init__(self) -> None:
+        self._in_use: set[str] = set()
+        self._lock = Lock()
+
+    @contextmanager
+    def __call__(self, key: str) -> Iterator[None]:
+        """Work on `key`; RefusedError `in_progress` while another does."""
+        with self._lock:
+            if key in self._in_use:
+                raise RefusedError("une autre requête travaille sur ce téléversement ; réessayez", code="in_progress")
+            self._in_use.add(key)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_use.discard(key)

@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from threading import Lock
 from typing import Any
 
 from ospi_supervisor.archive.header import Header, read_member
@@ -26,7 +25,7 @@ from ospi_supervisor.domain.prerequisites import Judgement
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.examination import NOTICE, Examiner
 from ospi_supervisor.files import copy_durably, fsync_dir, give_to_owner_of_folder, sync_data, write_at
-from ospi_supervisor.settling import Settling
+from ospi_supervisor.settling import OneAtATime, Settling
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.store.web_store import WebStore
 
@@ -35,6 +34,9 @@ LIFETIME = timedelta(days=2)
 
 LIFETIME_ONCE_REQUESTED = timedelta(days=7)
 """How long its bytes stay once the worker was asked to install it, counted from the start that was asked for."""
+
+CLAIM_LASTS = timedelta(minutes=1)
+"""After this whoever was asking the worker has died meanwhile; asking takes no second."""
 
 AHEAD_MAX_BYTES = 64 * 1024 * 1024
 """How much may have arrived that is not durable yet."""
@@ -57,8 +59,7 @@ class Uploads:
         self._store = store
         self._clock = clock
         self._examiner = Examiner(trust=trust, judge=judge, clock=clock)
-        self._in_use: set[str] = set()
-        self._in_use_lock = Lock()
+        self._exclusively = OneAtATime()
         self._settling = Settling(self._settle, AHEAD_MAX_BYTES)
 
     def path(self, upload_id: str) -> Path:
@@ -73,15 +74,6 @@ class Uploads:
         if row.expires_at < self._clock():
             raise RefusedError("ce téléversement a expiré ; recommencez-le", code="expired")
         return replace(row, offset=max(row.offset, self._settling.arrived(upload_id)))
-
-    def unfinished(self, by: str) -> list[UploadRow]:
-        """The uploads that `by` began and can go on with: bytes are missing, or « Importer » was not pressed."""
-        now = self._clock()
-        return [
-            row
-            for row in self._store.uploads()
-            if row.created_by == by and row.verdict != "refused" and row.expires_at >= now and not row.import_requested
-        ]
 
     def create(self, filename: str, size: int, by: str) -> UploadRow:
         """A new upload of `size` bytes. RefusedError `too_large` or `no_room`, before a byte is sent."""
@@ -163,7 +155,7 @@ class Uploads:
         with self._exclusively(upload_id):
             self._settling.finish(upload_id)
             row = self.get(upload_id)
-            if row.import_requested and row.import_requested.get("request"):
+            if row.request:
                 raise RefusedError("l'installation de cette archive est déjà demandée", code="in_use")
             self._remove(upload_id)
 
@@ -199,22 +191,41 @@ class Uploads:
         return self._store.change_upload(upload_id, notice_read_at=self._clock(), notice_read_by=by)
 
     def want_import(self, upload_id: str, by: str, start_at: datetime | None) -> UploadRow:
-        """Record that « Importer » was pressed: the worker is asked once every byte is there."""
+        """Record that « Importer » was pressed: the worker is asked once every byte is there. Where it was asked
+        already, or is being asked, nothing changes."""
         row = self.get(upload_id)
         _raise_if_refused(row)
         if row.notice_read_at is None:
             raise RefusedError("lisez d'abord la notice et cochez « J'ai lu la notice »", code="notice_not_read")
+        if row.request or self._is_being_asked(row):
+            return row
         wanted = {"by": by, "start_at": start_at.isoformat() if start_at else None, "request": None, "error": None}
-        return self._store.change_upload(upload_id, import_requested=wanted)
+        return self._store.swap_import_requested(row, wanted) or self.get(upload_id)
 
-    def note_request(self, upload_id: str, *, request: int | None, error: str | None) -> UploadRow:
-        """Record the number of the request made of the worker, or why it could not be made."""
+    def claim_import(self, upload_id: str) -> UploadRow | None:
+        """The upload, for the one caller who is to ask the worker for it now and to note what became of that.
+
+        None where « Importer » was not pressed, bytes are missing, or the worker was asked or is being asked.
+        """
         row = self.get(upload_id)
-        wanted = {**(row.import_requested or {}), "request": request, "error": error}
+        if not row.import_requested or not row.complete or row.request or self._is_being_asked(row):
+            return None
+        return self._store.swap_import_requested(row, {**row.import_requested, "claimed_at": self._clock().isoformat()})
+
+    def note_request(self, row: UploadRow, *, request: int | None, error: str | None) -> UploadRow:
+        """Record the number of the request made of the worker, or why there is none: it can be asked for again.
+
+        Nothing changes where something else was recorded since `row` was read.
+        """
+        wanted = {**(row.import_requested or {}), "request": request, "error": error, "claimed_at": None}
         start_at = wanted.get("start_at")
         begins = datetime.fromisoformat(start_at) if start_at else self._clock()
         expires_at = begins + LIFETIME_ONCE_REQUESTED if request else row.expires_at
-        return self._store.change_upload(upload_id, import_requested=wanted, expires_at=expires_at)
+        return self._store.swap_import_requested(row, wanted, expires_at=expires_at) or self.get(row.id)
+
+    def _is_being_asked(self, row: UploadRow) -> bool:
+        claimed_at = (row.import_requested or {}).get("claimed_at")
+        return claimed_at is not None and self._clock() - datetime.fromisoformat(claimed_at) < CLAIM_LASTS
 
     def expire(self, now: datetime) -> int:
         """Remove uploads whose time is over, and files that belong to none; how many uploads went."""
@@ -246,18 +257,6 @@ class Uploads:
         if changes.get("verdict") == "refused":
             self._forget_bytes(row.id)
         return self._store.change_upload(row.id, **changes)
-
-    @contextmanager
-    def _exclusively(self, upload_id: str) -> Iterator[None]:
-        with self._in_use_lock:
-            if upload_id in self._in_use:
-                raise RefusedError("une autre requête travaille sur ce téléversement ; réessayez", code="in_progress")
-            self._in_use.add(upload_id)
-        try:
-            yield
-        finally:
-            with self._in_use_lock:
-                self._in_use.discard(upload_id)
 
     def _forget_bytes(self, upload_id: str) -> None:
         self._examiner.forget(upload_id)

@@ -171,8 +171,8 @@ def test_a_notice_that_has_not_arrived_cannot_be_acknowledged(uploads: Uploads) 
 def test_what_is_old_goes_and_what_is_asked_for_stays(site: Site, uploads: Uploads, archives: Archives) -> None:
     old, asked = send(uploads, archives.good), send(uploads, archives.good)
     uploads.acknowledge_notice(asked.id, "admin")
-    uploads.want_import(asked.id, "admin", now() + timedelta(days=30))
-    uploads.note_request(asked.id, request=1, error=None)
+    wanted = uploads.want_import(asked.id, "admin", now() + timedelta(days=30))
+    uploads.note_request(wanted, request=1, error=None)
     (site.config.paths.uploads_dir / "reste").touch()
     assert uploads.expire(now() + LIFETIME + timedelta(minutes=1)) == 1
     assert [path.name for path in files(site)] == [asked.id]
@@ -183,10 +183,29 @@ def test_what_is_old_goes_and_what_is_asked_for_stays(site: Site, uploads: Uploa
 def test_an_upload_asked_for_cannot_be_given_up(uploads: Uploads, archives: Archives) -> None:
     row = send(uploads, archives.good)
     uploads.acknowledge_notice(row.id, "admin")
-    uploads.want_import(row.id, "admin", None)
-    uploads.note_request(row.id, request=1, error=None)
+    uploads.note_request(uploads.want_import(row.id, "admin", None), request=1, error=None)
     with pytest.raises(RefusedError, match="déjà demandée"):
         uploads.abandon(row.id)
+
+
+def test_one_caller_asks_the_worker_and_a_refusal_lets_the_next_one_ask(
+    uploads: Uploads, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = send(uploads, archives.good)
+    uploads.acknowledge_notice(row.id, "admin")
+    assert uploads.claim_import(row.id) is None
+    uploads.want_import(row.id, "admin", None)
+    claimed = uploads.claim_import(row.id)
+    assert claimed is not None
+    assert uploads.want_import(row.id, "bob", None).import_requested == claimed.import_requested
+    assert uploads.claim_import(row.id) is None
+    uploads.note_request(claimed, request=None, error="non")
+    assert uploads.claim_import(row.id) is not None
+    monkeypatch.setattr("ospi_supervisor.uploads.CLAIM_LASTS", timedelta(0))
+    again = uploads.claim_import(row.id)
+    assert again is not None, "whoever claimed it has died"
+    assert uploads.note_request(again, request=7, error=None).request == 7
+    assert uploads.claim_import(row.id) is None
 
 
 @pytest.mark.system

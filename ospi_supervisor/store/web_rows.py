@@ -58,6 +58,11 @@ class UploadRow:
         """Whether every byte is in, and proven."""
         return self.verdict == "accepted" and self.offset == self.size == self.proven
 
+    @property
+    def request(self) -> int | None:
+        """The number of the request made of the worker to install it."""
+        return (self.import_requested or {}).get("request")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RequestRow:

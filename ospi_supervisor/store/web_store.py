@@ -155,6 +155,15 @@ class WebStore:
             raise RefusedError("ce téléversement n'existe plus ; recommencez-le", code="unknown")
         return _upload_row(row)
 
+    def swap_import_requested(self, old: UploadRow, wanted: dict[str, Any], **changes: Any) -> UploadRow | None:
+        """Put `wanted` in the place of what `old` has in `import_requested`, with those changes; the upload as it is
+        then. None, and nothing changed, where something else stands there by now: of two callers one succeeds."""
+        with self._transaction():
+            row = Upload.get_or_none(Upload.id == old.id)
+            if row is None or row.import_requested != old.import_requested:
+                return None
+            return self.change_upload(old.id, import_requested=wanted, **changes)
+
     def remove_upload(self, upload_id: str) -> None:
         """Forget an upload."""
         with self._transaction():

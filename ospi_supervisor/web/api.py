@@ -13,6 +13,7 @@ from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.web.context import now, web
 from ospi_supervisor.web.errors import answer
+from ospi_supervisor.web.imports import current
 
 bp = Blueprint("api", __name__)
 
@@ -101,13 +102,12 @@ def automatic() -> Response:
 @bp.get("/api/uploads/<upload_id>")
 def upload(upload_id: str) -> Response:
     """One upload: its offset, its verdict, and what follows from it."""
-    return jsonify(upload_document(web().operations.uploads.get(upload_id)))
+    return jsonify(upload_document(current(upload_id)))
 
 
 def upload_document(row: UploadRow) -> dict[str, Any]:
     """The upload as the contract's JSON, and what our script needs besides."""
     wanted = row.import_requested or {}
-    request_id = wanted.get("request")
     return {
         "id": row.id,
         "filename": row.filename,
@@ -123,7 +123,7 @@ def upload_document(row: UploadRow) -> dict[str, Any]:
         "notice_read": row.notice_read_at is not None,
         "import_requested": bool(wanted),
         "import_error": wanted.get("error"),
-        "follow": url_for("updates.follow", demande=request_id) if request_id else None,
+        "follow": url_for("updates.follow", demande=row.request) if row.request else None,
         "expires_at": row.expires_at.isoformat(),
     }
 

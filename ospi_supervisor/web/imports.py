@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import FileStorage
@@ -25,8 +25,7 @@ NO = {"", "0", "false", "non", "off"}
 def page() -> str:
     """The tab, with the upload that the address names (`?televersement=ID`) where it names one."""
     upload_id = request.args.get("televersement")
-    uploads = web().operations.uploads
-    return _page(uploads.get(upload_id) if upload_id else None)
+    return _page(current(upload_id) if upload_id else None)
 
 
 @bp.post("/import")
@@ -50,7 +49,7 @@ def plain_form() -> Response | tuple[str, int]:
 @bp.get("/televersements/<upload_id>/fiche")
 def card(upload_id: str) -> str:
     """The part of the page that shows one upload's verdict, for our script."""
-    return render_template("imports/card.html", **_card(web().operations.uploads.get(upload_id)))
+    return render_template("imports/card.html", **_card(current(upload_id)))
 
 
 @bp.get("/televersements/<upload_id>/notice")
@@ -67,8 +66,7 @@ def start(upload_id: str) -> Response | tuple[str, int]:
     except RefusedError as error:
         if wants_json():
             raise
-        row = web().operations.uploads.get(upload_id)
-        return _page(row, str(error), ask_password=error.code == "sign_in_again"), status_of(error)
+        return _page(current(upload_id), str(error), ask_password=error.code == "sign_in_again"), status_of(error)
 
 
 def go_on_with_import(row: UploadRow) -> None:
@@ -76,23 +74,47 @@ def go_on_with_import(row: UploadRow) -> None:
 
     A refusal is recorded with the upload, for the page to show: the upload itself has succeeded.
     """
-    if row.import_requested is not None and row.import_requested["request"] is None:
-        with suppress(SupervisorError):
-            _ask_worker(row, row.import_requested)
+    with suppress(SupervisorError):
+        _ask_worker(row.id)
+
+
+def current(upload_id: str) -> UploadRow:
+    """The upload as it stands. A request that the worker refused is none: its words are kept as the error."""
+    operations = web().operations
+    row = operations.uploads.get(upload_id)
+    refusal = _refusal(row)
+    return row if refusal is None else operations.uploads.note_request(row, request=None, error=refusal)
+
+
+def _refusal(row: UploadRow) -> str | None:
+    answer = web().operations.reader.answer(row.request) if row.request else None
+    return None if answer is None or answer["accepted"] else str(answer["message"])
+
+
+def _unfinished() -> list[UploadRow]:
+    """The uploads that this person began and can go on with: the worker was not asked, or refused."""
+    return [
+        row
+        for row in web().operations.web.uploads()
+        if row.created_by == username()
+        and row.verdict != "refused"
+        and row.expires_at >= now()
+        and (not row.request or _refusal(row) is not None)
+    ]
 
 
 def _import(upload_id: str) -> Response:
     uploads = web().operations.uploads
-    row = uploads.get(upload_id)
-    number = (row.import_requested or {}).get("request")
+    row = current(upload_id)
+    number = row.request
     if number is None:
         confirm_recent_sign_in()
         start_at = _start_at()
         if _is_yes("notice_read"):
             row = uploads.acknowledge_notice(upload_id, username())
             record("notice lue", f"{row.filename}, sha256 {row.notice_sha256}")
-        row = uploads.want_import(upload_id, username(), start_at)
-        number = _ask_worker(row, row.import_requested or {}) if row.complete else None
+        uploads.want_import(upload_id, username(), start_at)
+        number = _ask_worker(upload_id)
     if number is None:
         address = url_for("imports.page", televersement=upload_id)
         return Response(status=202) if wants_json() else redirect(address, 303)
@@ -100,18 +122,25 @@ def _import(upload_id: str) -> Response:
     return Response(status=202, headers={"Location": address}) if wants_json() else redirect(address, 303)
 
 
-def _ask_worker(row: UploadRow, wanted: dict[str, Any]) -> int:
-    """The number of the request made of the worker. Its refusal is recorded with the upload, and raised."""
+def _ask_worker(upload_id: str) -> int | None:
+    """The number of the one request made of the worker; None where the time has not come, or another is just asking.
+
+    Its refusal is recorded with the upload, and raised.
+    """
     operations = web().operations
+    row = operations.uploads.claim_import(upload_id)
+    if row is None:
+        return operations.uploads.get(upload_id).request
+    wanted = row.import_requested or {}
     start_at = datetime.fromisoformat(wanted["start_at"]) if wanted["start_at"] else None
     try:
         number = operations.request_import(row.id, by=wanted["by"], source="import", start_at=start_at)
     except SupervisorError as error:
+        operations.uploads.note_request(row, request=None, error=str(error))
         record("installation refusée", f"{row.filename} : {error}", allowed=False)
-        operations.uploads.note_request(row.id, request=None, error=str(error))
         raise
+    operations.uploads.note_request(row, request=number, error=None)
     record("installation demandée", f"{row.filename}, demande {number}")
-    operations.uploads.note_request(row.id, request=number, error=None)
     return number
 
 
@@ -151,11 +180,10 @@ def _card(row: UploadRow | None) -> dict[str, object]:
 
 
 def _page(row: UploadRow | None, message: str = "", *, ask_password: bool = False) -> str:
-    uploads = web().operations.uploads
     return render_template(
         "imports/page.html",
         message=message,
         ask_password=ask_password,
-        unfinished=[other for other in uploads.unfinished(username()) if row is None or other.id != row.id],
+        unfinished=[other for other in _unfinished() if row is None or other.id != row.id],
         **_card(row),
     )

@@ -101,7 +101,12 @@ def test_an_upload_given_up_during_a_slice_goes_without_a_false_word(
     choose(page, archives.large)
     last = wait_for(page, held)
     page.click("#abandon")
-    wait_until(lambda: page.wait_for_timeout(50) or not web.site.operations.web.uploads(), "the upload's end")
+
+    def is_gone() -> bool:
+        page.wait_for_timeout(50)
+        return not web.site.operations.web.uploads()
+
+    wait_until(is_gone, "the upload's end")
     with page.expect_response(SLICES):
         last.continue_()
     page.wait_for_timeout(500)

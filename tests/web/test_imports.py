@@ -1,5 +1,7 @@
 """From the verdict to « Importer », with our script's requests and with the plain form."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
@@ -71,6 +73,42 @@ def test_pressing_twice_asks_once(site: Site, admin: Browser, archives: Archives
     upload = admin.upload(archives.good)
     assert press_import(admin, upload).headers["Location"] == press_import(admin, upload).headers["Location"]
     assert len(requests_of(site)) == 1
+
+
+def test_pressed_in_two_windows_at_once_it_is_asked_once(
+    site: Site, admin: Browser, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload, other = admin.upload(archives.good), site.browser()
+    both = threading.Barrier(2, timeout=10)
+    monkeypatch.setattr("ospi_supervisor.web.imports.confirm_recent_sign_in", both.wait)
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda browser: press_import(browser, upload, headers=JSON), [admin, other]))
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert len(requests_of(site)) == 1
+
+
+def test_what_the_worker_refused_can_be_asked_again_or_given_up(site: Site, admin: Browser, archives: Archives) -> None:
+    upload = admin.upload(archives.good)
+    press_import(admin, upload, headers=JSON)
+    assert admin.tus("DELETE", upload).status_code == 409
+    site.engine.answer(1, accepted=False, message="la place manque", now=now())
+    assert "maj.ospi" in admin.get("mises-a-jour/import").text
+    card = admin.get(f"mises-a-jour/televersements/{upload}/fiche").text
+    assert "La place manque" in card
+    assert 'id="import-form"' in card
+    again = press_import(admin, upload, headers=JSON)
+    assert again.headers["Location"] == f"{PREFIX}/mises-a-jour/suivi?demande=2"
+    site.engine.answer(2, accepted=False, message="la place manque", now=now())
+    assert admin.tus("DELETE", upload).status_code == 204
+    assert site.operations.web.uploads() == []
+
+
+def test_an_upload_whose_bytes_the_worker_took_still_has_its_page(
+    site: Site, admin: Browser, archives: Archives
+) -> None:
+    upload = admin.upload(archives.good)
+    site.operations.uploads.path(upload).unlink()
+    assert admin.get(f"mises-a-jour/televersements/{upload}/fiche").status_code == 200
 
 
 @pytest.mark.parametrize("fields", [{}, {"notice_read": "0"}, {"notice_read": "non"}])
