@@ -29,7 +29,7 @@ snapshots = Snapshots(root / "sauvegardes", [root / "données"], databases, 2)
 print("prêt", flush=True)
 """
 RESTORE = SCRIPT + 'snapshots.restore("arret", progress=lambda percent: None)'
-TAKE = SCRIPT + 'snapshots.take_full("complete", "1.0", progress=lambda percent: None, check=lambda: None)'
+TAKE = SCRIPT + 'snapshots.take_full("update-1-full", "1.0", progress=lambda percent: None, check=lambda: None)'
 
 
 def kill_a_restore(hospital: Hospital, after: float) -> bool:
@@ -90,9 +90,9 @@ def test_a_snapshot_killed_in_the_middle_is_left_unfinished_and_taken_again(hosp
         process.kill()
     _, alive = psutil.wait_procs(children, timeout=5)
     assert not alive, "a child outlived its worker"
-    assert hospital.snapshots.unusable() == ["complete"]
-    hospital.full()
-    assert hospital.snapshots.verify("complete") == []
+    assert hospital.snapshots.unusable() == ["update-1-full"]
+    hospital.full("update-1-full")
+    assert hospital.snapshots.verify("update-1-full") == []
 
 
 @pytest.fixture
