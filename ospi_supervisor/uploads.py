@@ -68,12 +68,13 @@ class Uploads:
 
     def get(self, upload_id: str) -> UploadRow:
         """The upload as it stands; RefusedError `unknown` or `expired`."""
+        arrived = self._settling.arrived(upload_id)  # read first: what is settled meanwhile is in the row
         row = self._store.upload(upload_id)
         if row is None:
             raise RefusedError("ce téléversement est inconnu ; recommencez-le", code="unknown")
         if row.expires_at < self._clock():
             raise RefusedError("ce téléversement a expiré ; recommencez-le", code="expired")
-        return replace(row, offset=max(row.offset, self._settling.arrived(upload_id)))
+        return replace(row, offset=max(row.offset, arrived))
 
     def create(self, filename: str, size: int, by: str) -> UploadRow:
         """A new upload of `size` bytes. RefusedError `too_large` or `no_room`, before a byte is sent."""
@@ -121,7 +122,7 @@ class Uploads:
         gone on with; a refused archive's own code once it was refused. A slice that reveals the refusal before this
         returns does not raise: the upload that is returned says it.
         """
-        with self._exclusively(upload_id), _refusing_where_full(self._folder):
+        with self._exclusively(upload_id), _refusing_what_the_disk_refuses(self._folder):
             row = self.get(upload_id)
             _raise_if_refused(row)
             if offset != row.offset:
@@ -142,7 +143,7 @@ class Uploads:
     def adopt_file(self, path: Path, by: str) -> UploadRow:
         """An upload made of a local file, copied (shared by reflink where the file system can) and examined whole."""
         try:
-            with path.open("rb") as source, _refusing_where_full(self._folder):
+            with path.open("rb") as source, _refusing_what_the_disk_refuses(self._folder):
                 size = os.fstat(source.fileno()).st_size
                 row = self.create(path.name, size, by)
                 with self._exclusively(row.id):
@@ -229,12 +230,14 @@ class Uploads:
 
     def expire(self, now: datetime) -> int:
         """Remove uploads whose time is over, and files that belong to none; how many uploads went."""
+        # The names come first: what is created after that is neither a leftover nor missing among the rows.
+        paths = list(self._folder.iterdir()) if self._folder.is_dir() else []
         rows = self._store.uploads()
         expired = [row.id for row in rows if row.expires_at < now]
         for upload_id in expired:
             self._remove(upload_id)
         known = {row.id for row in rows}
-        for path in self._folder.iterdir() if self._folder.is_dir() else ():
+        for path in paths:
             if path.name not in known:
                 path.unlink(missing_ok=True)
         return len(expired)
@@ -254,17 +257,19 @@ class Uploads:
             changes |= self._examiner.findings(row, self.path(row.id), offset)
         except RefusedError as error:
             changes |= {"verdict": "refused", "code": error.code, "reasons": [str(error)]}
-        if changes.get("verdict") == "refused":
+        # The record comes before the bytes go: a row never lives on without them.
+        row = self._store.change_upload(row.id, **changes)
+        if row.verdict == "refused":
             self._forget_bytes(row.id)
-        return self._store.change_upload(row.id, **changes)
+        return row
 
     def _forget_bytes(self, upload_id: str) -> None:
         self._examiner.forget(upload_id)
         self.path(upload_id).unlink(missing_ok=True)
 
     def _remove(self, upload_id: str) -> None:
-        self._forget_bytes(upload_id)
         self._store.remove_upload(upload_id)
+        self._forget_bytes(upload_id)
 
 
 def _raise_if_refused(row: UploadRow) -> None:
@@ -273,10 +278,13 @@ def _raise_if_refused(row: UploadRow) -> None:
 
 
 @contextmanager
-def _refusing_where_full(folder: Path) -> Iterator[None]:
-    """Turn the system's « no room » into RefusedError `no_room`: what was recorded stands, and can be gone on with."""
+def _refusing_what_the_disk_refuses(folder: Path) -> Iterator[None]:
+    """Turn the system's « no room » into RefusedError `no_room`: what was recorded stands, and can be gone on with;
+    its « no such file » into `unknown`: the upload is to begin anew."""
     try:
         yield
+    except FileNotFoundError as error:
+        raise RefusedError("ce téléversement a perdu ses octets ; recommencez-le", code="unknown") from error
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

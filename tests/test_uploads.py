@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.errors import RefusedError, StateError
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.uploads import LIFETIME, Uploads
 from tests.support.site import Archives, Site, answering_platform, make_archives, now
@@ -178,6 +178,61 @@ def test_what_is_old_goes_and_what_is_asked_for_stays(site: Site, uploads: Uploa
     assert [path.name for path in files(site)] == [asked.id]
     with pytest.raises(RefusedError, match="inconnu"):
         uploads.get(old.id)
+
+
+def test_an_upload_that_begins_while_old_ones_go_keeps_its_bytes(
+    uploads: Uploads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, created = uploads._store.uploads, []
+
+    def read_then_another_begins() -> list[UploadRow]:
+        rows = read()
+        created.append(uploads.create("a.ospi", 10, "admin"))
+        return rows
+
+    uploads.create("b.ospi", 10, "admin")
+    monkeypatch.setattr(uploads._store, "uploads", read_then_another_begins)
+    uploads.expire(now())
+    assert uploads.append(created[0].id, 0, b"abc").offset == 3
+
+
+def test_an_upload_that_lost_its_bytes_is_to_begin_anew(uploads: Uploads) -> None:
+    row = uploads.create("a.ospi", 10, "admin")
+    uploads.path(row.id).unlink()
+    with pytest.raises(RefusedError) as refusal:
+        uploads.append(row.id, 0, b"abc")
+    assert refusal.value.code == "unknown"
+    uploads.abandon(row.id)
+
+
+@pytest.mark.parametrize("method", ["change_upload", "remove_upload"])
+def test_bytes_go_only_once_that_is_recorded(
+    uploads: Uploads, archives: Archives, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StateError("disque plein")
+
+    data = archives.bad["unsigned"].read_bytes()
+    row = uploads.create("a.ospi", len(data), "admin")
+    monkeypatch.setattr(uploads._store, method, full)
+    act = {"change_upload": lambda: uploads.append(row.id, 0, data), "remove_upload": lambda: uploads.abandon(row.id)}
+    with pytest.raises(StateError):
+        act[method]()
+    assert uploads.path(row.id).exists()
+
+
+def test_what_is_settled_while_it_is_looked_at_counts(uploads: Uploads, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = uploads.create("a.ospi", 10, "admin")
+    read, waiting = uploads._store.upload, [5]
+
+    def read_then_settled(upload_id: str) -> UploadRow | None:
+        found = read(upload_id)
+        waiting[0] = 0
+        return found
+
+    monkeypatch.setattr(uploads._store, "upload", read_then_settled)
+    monkeypatch.setattr(uploads._settling, "arrived", lambda _: waiting[0])
+    assert uploads.get(row.id).offset == 5
 
 
 def test_an_upload_asked_for_cannot_be_given_up(uploads: Uploads, archives: Archives) -> None:
