@@ -28,15 +28,13 @@ Limit = Callable[[str, str], int]
 
 
 class _OnePiece(OverflowableBuffer):
-    """A body of known length in memory that is asked for once: waitress' own grows with each packet."""
+    """A body of known length in memory that is asked for once, when the first of it is there: waitress' own grows
+    with each packet."""
 
     def __init__(self, length: int) -> None:
         super().__init__(length + 1)
+        self._length = length
         self._file = BytesIO()
-        if length:
-            self._file.seek(length - 1)
-            self._file.write(b"\0")
-            self._file.seek(0)
         self._received = 0
 
     def __len__(self) -> int:
@@ -44,6 +42,10 @@ class _OnePiece(OverflowableBuffer):
 
     def append(self, s: bytes) -> None:
         """Add what arrived."""
+        if not self._received:
+            self._file.seek(self._length - 1)
+            self._file.write(b"\0")
+            self._file.seek(0)
         with self._file.getbuffer() as whole:
             whole[self._received : self._received + len(s)] = s
         self._received += len(s)
@@ -80,7 +82,7 @@ def channel_class(limit: Limit) -> type[HTTPChannel]:
                 self.content_length = 0
                 self.headers["CONTENT_LENGTH"] = "0"
                 self.headers[TOO_LARGE_HEADER] = "1"
-            elif isinstance(self.body_rcv, FixedStreamReceiver) and self.content_length <= SLICE_MAX_BYTES:
+            elif allowed == SLICE_MAX_BYTES and isinstance(self.body_rcv, FixedStreamReceiver):  # a slice
                 self.body_rcv = FixedStreamReceiver(self.content_length, _OnePiece(self.content_length))
             elif self.chunked:  # its length is not known yet: waitress itself cuts it at the limit
                 self.adj = _limited(self.adj, allowed)

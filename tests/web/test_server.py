@@ -244,5 +244,23 @@ def test_a_head_that_is_never_finished_does_not_stop_the_others(web: WebProcess)
         connection.close()
 
 
+@pytest.mark.parametrize(("signed_in", "mebibytes"), [(False, 1), (True, 8)])
+def test_a_body_that_is_only_announced_takes_no_memory(web: WebProcess, signed_in: bool, mebibytes: int) -> None:
+    cookies = web.session().cookies.items() if signed_in else []
+    cookie = "; ".join(f"{name}={value}" for name, value in cookies)
+    requests.get(f"{web.url}/sante", timeout=5)
+    before = psutil.Process(web.pid).memory_info().rss
+    head = "PATCH /superviseur/mises-a-jour/televersements/x HTTP/1.1\r\nHost: x\r\n"
+    head += f"Cookie: {cookie}\r\nContent-Length: {mebibytes * MIB}\r\n\r\n"
+    waiting = [socket.create_connection(("127.0.0.1", web.port)) for _ in range(40)]
+    for connection in waiting:
+        connection.sendall(head.encode() + (b"" if signed_in else b"x"))  # of a signed-in client the first byte counts
+    for _ in range(3):
+        assert requests.get(f"{web.url}/sante", timeout=5).status_code == 200
+    assert psutil.Process(web.pid).memory_info().rss - before < 16 * MIB
+    for connection in waiting:
+        connection.close()
+
+
 def test_the_secret_key_is_the_web_accounts_alone(web: WebProcess) -> None:
     assert web.site.config.paths.secret_key.stat().st_mode & 0o777 == 0o600
