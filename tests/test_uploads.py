@@ -1,7 +1,7 @@
 """The intake: durable offsets, early verdicts, and nothing left behind."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -215,7 +215,10 @@ def test_bytes_go_only_once_that_is_recorded(
     data = archives.bad["unsigned"].read_bytes()
     row = uploads.create("a.ospi", len(data), "admin")
     monkeypatch.setattr(uploads._store, method, full)
-    act = {"change_upload": lambda: uploads.append(row.id, 0, data), "remove_upload": lambda: uploads.abandon(row.id)}
+    act: dict[str, Callable[[], object]] = {
+        "change_upload": lambda: uploads.append(row.id, 0, data),
+        "remove_upload": lambda: uploads.abandon(row.id),
+    }
     with pytest.raises(StateError):
         act[method]()
     assert uploads.path(row.id).exists()
