@@ -33,7 +33,7 @@ CACHE = ROOT / ".cache" / "bench" / "delta"
 RESULTS = ROOT / "docs" / "mesures-delta.md"
 PAIRS = (
     ("mlflow", "3.16.1", "3.17.0"),
-    ("azure-cli", "2.90.0", "2.91.0"),
+    ("azure-cli", "2.89.1", "2.90.0"),
     ("apache-airflow[amazon,celery,pandas,postgres]", "3.3.1", "3.3.2"),
     ("streamlit", "1.65.0", "1.66.0"),
 )
@@ -45,6 +45,11 @@ deux versions consécutives d'une application de PyPI, déballées avec toutes l
 de `zstd -19 --patch-from` sur les fichiers changés et de `zstd -19` sur les fichiers dont l'ancienne version n'a le
 contenu nulle part ; celle de casync est ce qu'il téléchargerait : son index et les morceaux que l'ancienne version n'a
 pas. L'arborescence obtenue par l'archive est comparée à celle de l'éditeur, octet pour octet.
+
+Les deux premières paires changent comme le font la plupart des versions : quelques centaines de fichiers, un peu chacun.
+Les deux dernières sont des cas difficiles, montrés pour ce qu'ils sont : une interface régénérée en entier, et de grosses
+bibliothèques compilées à neuf (celles de `pyarrow`). Là, ce qui est vraiment nouveau pèse le plus, pour tous : l'archive
+reste plus petite que la somme de `zstd`, mais le cinquième de casync n'y est pas atteint.
 
 """
 
