@@ -46,10 +46,10 @@ de `zstd -19 --patch-from` sur les fichiers changés et de `zstd -19` sur les fi
 contenu nulle part ; celle de casync est ce qu'il téléchargerait : son index et les morceaux que l'ancienne version n'a
 pas. L'arborescence obtenue par l'archive est comparée à celle de l'éditeur, octet pour octet.
 
-Les deux premières paires changent comme le font la plupart des versions : quelques centaines de fichiers, un peu chacun.
-Les deux dernières sont des cas difficiles, montrés pour ce qu'ils sont : une interface régénérée en entier, et de grosses
-bibliothèques compilées à neuf (celles de `pyarrow`). Là, ce qui est vraiment nouveau pèse le plus, pour tous : l'archive
-reste plus petite que la somme de `zstd`, mais le cinquième de casync n'y est pas atteint.
+Les deux premières paires changent comme le font la plupart des versions : quelques centaines de fichiers, un peu
+chacun. Les deux dernières sont des cas difficiles, montrés pour ce qu'ils sont : une interface régénérée en entier, et
+de grosses bibliothèques compilées à neuf (celles de `pyarrow`). Ce qui est vraiment nouveau y pèse le plus, pour tous :
+l'archive reste plus petite que la somme de `zstd`, mais le cinquième de casync n'y est pas atteint.
 
 """
 
