@@ -127,7 +127,7 @@ def drifted(tree: InstalledTree, writable: Iterable[str] = ()) -> list[str]:
     watched = (item for item in tree.record.files() if not item.path.startswith(left_out))
     root = os.open(tree.root, os.O_PATH | os.O_DIRECTORY)  # users wait meanwhile: short paths are looked up sooner
     try:
-        return [os.fsdecode(item.path) for item in watched if _inode_at(item.path, root) != item.inode]
+        return [os.fsdecode(item.path) for item in watched if not _is_at(item, root)]
     finally:
         os.close(root)
 
@@ -204,10 +204,24 @@ def _identity(item: Item) -> tuple[EntryKind, int, bytes, bytes]:
     return item.kind, item.mode, item.sha256, item.target
 
 
-def _inode_at(path: bytes, folder: int | None = None) -> Inode | None:
-    """The inode that `path` names, seen from the descriptor `folder` where it is relative; None where nothing is."""
+def _is_at(item: Item, folder: int) -> bool:
+    """Whether the recorded file has its inode still, seen from the descriptor `folder` of its tree."""
+    seen = item.inode
     try:
-        return _inode(os.stat(path, dir_fd=folder, follow_symlinks=False))
+        now = os.stat(item.path, dir_fd=folder, follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return seen is not None and (
+        now.st_ino == seen.ino
+        and now.st_ctime_ns == seen.ctime_ns
+        and now.st_mtime_ns == seen.mtime_ns
+        and now.st_size == seen.size
+    )
+
+
+def _inode_at(path: bytes) -> Inode | None:
+    try:
+        return _inode(os.lstat(path))
     except (FileNotFoundError, NotADirectoryError):
         return None
 

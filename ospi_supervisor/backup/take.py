@@ -34,7 +34,8 @@ class Source:
         """As `scan`, once what was written is on the disk.
 
         What is written through a memory map has its time when its page is first touched, and a new one only after
-        that page has reached the disk: what is touched from here on is listed as changing.
+        that page has reached the disk: what is touched from here on is listed as changing. An increment is taken when
+        nobody writes any more.
         """
         self._check_present()
         began = time.time_ns()
@@ -66,7 +67,7 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     """
     taken_at = datetime.now(UTC)
     thorough = base is None
-    listing = source.settled_scan(meter.tick)
+    listing = source.settled_scan(meter.tick) if base is None else source.scan(meter.tick)
     earlier = load_listing(base / record.LISTING) if base else {}
     newer = changed(earlier, listing)
     paths = [path for path in listing if path in newer]

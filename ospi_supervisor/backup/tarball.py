@@ -87,18 +87,30 @@ def write_tarball(paths: Iterable[str], to: Path, tick: Callable[[int], None], *
     ):
         names_file.write(names)
         names_file.seek(0)
-        compress = (*zstdpipe.COMMAND, "compress")
-        with (
-            child(CREATE, low_priority=low_priority, stdin=names_file, stdout=PIPE) as tar,
-            child(compress, low_priority=low_priority, stdin=tar.output, stdout=target) as zstd,
-        ):
-            tar.output.close()  # so that tar hears of it when zstd gives up
-            tar_status = tar.wait(lambda: tick(_bytes_read(tar.pid)))
-            if zstd.wait(lambda: tick(_bytes_read(tar.pid))):
-                raise BackupError(
-                    f"la sauvegarde n'a pas pu être écrite dans {to.parent} : {reason(zstd.last_words())}"
-                )
-            return _judge(tar, tar_status)
+        with child(CREATE, low_priority=low_priority, stdin=names_file, stdout=PIPE) as tar:
+            if low_priority:
+                _compress_beside(tar, target, tick)
+            else:
+                _compress_here(tar, target, tick)
+            return _judge(tar, tar.wait(lambda: tick(_bytes_read(tar.pid))))
+
+
+def _compress_beside(tar: Child, target: BinaryIO, tick: Callable[[int], None]) -> None:
+    """What `tar` writes, compressed into `target` by a program that has a low priority too."""
+    command = (*zstdpipe.COMMAND, "compress")
+    with child(command, low_priority=True, stdin=tar.output, stdout=target) as zstd:
+        tar.output.close()  # so that tar hears of it when zstd gives up
+        if zstd.wait(lambda: tick(_bytes_read(tar.pid))):
+            folder = Path(target.name).parent
+            raise BackupError(f"la sauvegarde n'a pas pu être écrite dans {folder} : {reason(zstd.last_words())}")
+
+
+def _compress_here(tar: Child, target: BinaryIO, tick: Callable[[int], None]) -> None:
+    """The same by this very process, while users wait: a program more takes longer to start than the work takes."""
+    with zstdpipe.compressing(target) as packed:
+        while piece := tar.output.read(BLOCK_BYTES):
+            packed.write(piece)
+            tick(_bytes_read(tar.pid))
 
 
 def _bytes_read(pid: int) -> int:
@@ -147,12 +159,24 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
 
 @contextmanager
 def _decompressed(tarball: Path, tick: Callable[[], None], *, low_priority: bool = False) -> Iterator[BinaryIO]:
-    """The contents of `tarball`; what zstd finds wrong, checksum included, is a BackupError after the block."""
-    command = (*zstdpipe.COMMAND, "decompress")
-    with tarball.open("rb") as file, child(command, low_priority=low_priority, stdin=file, stdout=PIPE) as zstd:
-        yield zstd.output
-        if zstd.wait(tick):
-            raise BackupError(f"archive de sauvegarde {tarball} endommagée : {reason(zstd.last_words())}")
+    """The contents of `tarball`; what zstd finds wrong, checksum included, is a BackupError.
+
+    At low priority a program of its own does it, else this process.
+    """
+    damaged = f"archive de sauvegarde {tarball} endommagée"
+    with tarball.open("rb") as file:
+        if not low_priority:
+            try:
+                with zstdpipe.decompressing(file) as contents:
+                    yield contents
+            except zstdpipe.DAMAGED as error:
+                raise BackupError(f"{damaged} : {error}") from error
+            return
+        command = (*zstdpipe.COMMAND, "decompress")
+        with child(command, low_priority=True, stdin=file, stdout=PIPE) as zstd:
+            yield zstd.output
+            if zstd.wait(tick):
+                raise BackupError(f"{damaged} : {reason(zstd.last_words())}")
 
 
 def members_of(tarball: Path, tick: Callable[[int], None], *, low_priority: bool) -> dict[str, Member]:

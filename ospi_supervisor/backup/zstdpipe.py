@@ -1,10 +1,11 @@
-"""zstd as a program of its own, for machines that have none: `python -m ospi_supervisor.backup.zstdpipe compress`.
+"""zstd, as the standard `zstd` reads and writes it, for machines that have none.
 
-A program, so that it has its own priority and runs beside tar; what it writes is what the standard `zstd` reads.
+Also as a program of its own, `python -m ospi_supervisor.backup.zstdpipe compress`, which has its own priority.
 """
 
 import shutil
 import sys
+from typing import BinaryIO, cast
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -24,17 +25,31 @@ OPTIONS: dict[int, int] = {
 }
 
 
+DAMAGED = (EOFError, zstd.ZstdError)
+"""What reading a frame that is cut or altered raises."""
+
+
+def compressing(target: BinaryIO) -> BinaryIO:
+    """A file that writes to `target` compressed, which it leaves open; to be closed."""
+    return cast(BinaryIO, zstd.ZstdFile(target, "wb", options=OPTIONS))
+
+
+def decompressing(source: BinaryIO) -> BinaryIO:
+    """A file that reads what the frames in `source` hold; it raises one of `DAMAGED`."""
+    return cast(BinaryIO, zstd.ZstdFile(source))
+
+
 def main(action: str) -> None:
     """`compress` or `decompress` standard input to standard output; exit 1 with one line where that fails."""
     try:
         if action == "compress":
-            with zstd.ZstdFile(sys.stdout.buffer, "wb", options=OPTIONS) as target:
+            with compressing(sys.stdout.buffer) as target:
                 shutil.copyfileobj(sys.stdin.buffer, target, CHUNK)
         else:
-            with zstd.ZstdFile(sys.stdin.buffer) as source:
+            with decompressing(sys.stdin.buffer) as source:
                 shutil.copyfileobj(source, sys.stdout.buffer, CHUNK)
         sys.stdout.buffer.flush()
-    except (OSError, EOFError, zstd.ZstdError) as error:
+    except (OSError, *DAMAGED) as error:
         sys.exit(str(error))
 
 
