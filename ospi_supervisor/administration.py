@@ -126,11 +126,11 @@ class Administration:
                 name, self.adapters.releases.current(), progress=lambda percent: None, check=check
             )
 
-    def restore(self, snapshot_id: str, say: Say) -> RestoreReport:
+    def restore(self, snapshot_id: str, say: Say, *, with_safety: bool = True) -> RestoreReport:
         """Bring data and release back to a backup; see `Restoration`. BusyError while an update runs."""
         snapshot = self.snapshot(snapshot_id)
         with self.lock(), self.adapters.reboot.held():
-            return Restoration(self.adapters, self.clock, say).run(snapshot)
+            return Restoration(self.adapters, self.clock, say, with_safety).run(snapshot)
 
     def check(self) -> list[Finding]:
         """What is wrong, or right, with the configuration and the machine."""

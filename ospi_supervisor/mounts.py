@@ -9,12 +9,31 @@ from ospi_supervisor.files import sync_tree
 MOUNTINFO = Path("/proc/self/mountinfo")
 PLACE = 4
 """Where the mount point stands in a line of it (proc(5)): spaces, newlines and backslashes are octal escapes."""
+FSTAB = Path("/etc/fstab")
+NOT_AT_BOOT = {"noauto", "x-systemd.automount"}
 
 
 def mount_points() -> frozenset[Path]:
     """Every mount point that this process sees, a folder bound to itself included (as systemd's services have them)."""
     lines = MOUNTINFO.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     return frozenset(Path(_unescaped(line.split(" ")[PLACE])) for line in lines)
+
+
+def missing_mounts(folders: Iterable[Path], fstab: Path = FSTAB) -> list[Path]:
+    """The mount points that hold `folders`, or lie below them, that the machine declares (fstab(5)) and does not have.
+
+    An empty folder in the place of a disk would pass for data.
+    """
+    if not fstab.is_file():
+        return []
+    text = fstab.read_text(encoding="utf-8", errors="surrogateescape")
+    rows = [line.split() for line in text.splitlines() if not line.lstrip().startswith("#")]
+    at_boot = [row for row in rows if len(row) > 3 and not NOT_AT_BOOT & set(row[3].split(","))]
+    missing = {Path(_unescaped(row[1])).resolve() for row in at_boot if row[1].startswith("/")} - mount_points()
+    tops = [folder.resolve() for folder in folders]
+    return sorted(
+        place for place in missing if any(place in (top, *top.parents) or top in place.parents for top in tops)
+    )
 
 
 def sync_trees(folders: Iterable[Path]) -> None:

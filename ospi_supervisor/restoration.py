@@ -20,13 +20,15 @@ class Restoration:
     adapters: Adapters
     clock: Callable[[], datetime]
     say: Say
+    with_safety: bool
+    """Whether what is there now is saved first; a damaged database may not let itself be."""
 
     def run(self, snapshot: Snapshot) -> RestoreReport:
         """Bring platform and data back to `snapshot`, and open the platform when it is well.
 
         Before anything changes: BackupError where the snapshot is damaged or its release is gone. Afterwards a
         failure leaves the maintenance page up and says so: the same command takes it up again, killed or failed,
-        and the safety snapshot holds what was there.
+        and the safety snapshot, unless it was declined, holds what was there.
         """
         self._check(snapshot)
         try:
@@ -55,9 +57,8 @@ class Restoration:
         parts.switch.confirm(True)
         self.say("Arrêt des services…")
         parts.services.stop()
-        safety = f"{SAFETY_PREFIX}{self.clock():%Y%m%d-%H%M%S}"
-        self.say(f"Sauvegarde de précaution ({safety})…")
-        parts.snapshots.take_full(safety, parts.releases.current(), progress=_nothing, check=lambda: None)
+        if self.with_safety:
+            self._save_what_is_there()
         self.say(f"Restauration de {snapshot.id}…")
         report = parts.snapshots.restore(snapshot.id, progress=_nothing)
         parts.releases.point_to(snapshot.release)
@@ -67,6 +68,18 @@ class Restoration:
         parts.switch.off()
         parts.switch.confirm(False)
         return report
+
+    def _save_what_is_there(self) -> None:
+        parts = self.adapters
+        safety = f"{SAFETY_PREFIX}{self.clock():%Y%m%d-%H%M%S}"
+        self.say(f"Sauvegarde de précaution ({safety})…")
+        try:
+            parts.snapshots.take_full(safety, parts.releases.current(), progress=_nothing, check=lambda: None)
+        except SupervisorError as error:
+            raise BackupError(
+                f"la sauvegarde de précaution a échoué, les données n'ont pas été touchées : {error} ; si ce sont elles"
+                " qui sont endommagées, --without-safety restaure sans la prendre"
+            ) from error
 
 
 def _nothing(percent: float) -> None:

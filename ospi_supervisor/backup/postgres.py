@@ -54,7 +54,7 @@ class PostgresDatabase:
         """
         options = ("--format=directory", f"--jobs={JOBS}", f"--compress={int(low_priority)}", f"--file={to}")
         self._tool("pg_dump", self._url, *options, tick=tick, low_priority=low_priority)
-        return {}
+        return {"database": self._database}
 
     def prove(self, dump: Path, tick: Callable[[], None], *, thorough: bool) -> None:
         """`thorough` unpacks every row, else only the table of contents is read."""
@@ -66,7 +66,13 @@ class PostgresDatabase:
 
         As long as the old one is there under its other name, what bears the right name may be half restored: an
         attempt that was killed begins again by dropping it. Nobody else uses it: services are held stopped.
+        BackupError, before anything changes, where it bore another name when it was dumped: it would come back there.
         """
+        if (former := facts.get("database", self._database)) != self._database:
+            raise BackupError(
+                f"base « {self.name} » : cette sauvegarde est celle de « {former} », et la configuration nomme"
+                f" « {self._database} » ; redonnez à la base son ancien nom"
+            )
         aside = f"{self._database}{ASIDE}"
         present = self._ask("SELECT datname FROM pg_database;", server=True).splitlines()
         if self._database in present:

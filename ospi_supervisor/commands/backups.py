@@ -63,17 +63,23 @@ def verify(session: Session, snapshot_id: str) -> None:
 
 @backup.command()
 @click.argument("snapshot_id", metavar="ID")
+@click.option(
+    "--without-safety",
+    is_flag=True,
+    help="ne pas sauvegarder d'abord ce qui est là (données trop endommagées pour cela)",
+)
 @pass_session
-def restore(session: Session, snapshot_id: str) -> None:
+def restore(session: Session, snapshot_id: str, without_safety: bool) -> None:
     """Ramener les données, et la version qui va avec, à la sauvegarde ID."""
     snapshot = session.administration.snapshot(snapshot_id)
     taken = f"{snapshot.taken_at.astimezone():%d/%m/%Y à %H:%M:%S}"
-    click.echo(f"Tout ce qui a été saisi depuis le {taken} sera perdu pour la plateforme (une sauvegarde de précaution")
-    click.echo(f"en est prise d'abord) ; la plateforme reviendra à la version {snapshot.release}.")
+    kept = "et NE SERA PAS sauvegardé" if without_safety else "(une sauvegarde de précaution en est prise d'abord)"
+    click.echo(f"Tout ce qui a été saisi depuis le {taken} sera perdu pour la plateforme {kept} ;")
+    click.echo(f"la plateforme reviendra à la version {snapshot.release}.")
     if sys.stdin.isatty():
         click.confirm("Continuer ?", abort=True)
-    session.record("restauration demandée", snapshot_id)
-    report = session.administration.restore(snapshot_id, click.echo)
+    session.record("restauration demandée", f"{snapshot_id}{', sans précaution' if without_safety else ''}")
+    report = session.administration.restore(snapshot_id, click.echo, with_safety=not without_safety)
     if report.quarantine is not None:
         absent = counted(len(report.moved), "fichier absent", "fichiers absents")
         click.echo(f"Mis de côté dans {report.quarantine}, {absent} de la sauvegarde :")

@@ -64,6 +64,7 @@ class MachineFacts:
     os_name: str
     public_address: str
     public_address_error: str | None = None
+    missing_mounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +95,7 @@ def judge(facts: MachineFacts, needs: Requirements, thresholds: Thresholds) -> l
         _memory(facts, thresholds),
         *(_free_disk(disk, thresholds) for disk in facts.disks),
         *(_room(disk) for disk in facts.disks if disk.needed),
+        *(_missing_mount(place) for place in facts.missing_mounts),
         _public_address(facts),
         _operating_system(facts, needs),
     ]
@@ -170,6 +172,18 @@ def _room(disk: Disk) -> Judgement:
         required=size(disk.needed),
         verdict=Verdict.OK if ok else Verdict.REFUSED,
         remedy="" if ok else f"Libérez de l'espace sur le disque qui porte {disk.path}, ou agrandissez-le.",
+    )
+
+
+def _missing_mount(place: str) -> Judgement:
+    """A disk that did not come: what lies in its place is neither the platform nor its data."""
+    return Judgement(
+        rule="mounts",
+        label=f"Disque monté sur {place}",
+        measured="absent",
+        required="monté, comme le déclare /etc/fstab",
+        verdict=Verdict.REFUSED,
+        remedy=f"Montez ce disque (« mount {place} »), puis vérifiez que la plateforme montre bien ses données.",
     )
 
 

@@ -11,6 +11,7 @@ import psutil
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.plan import Room
 from ospi_supervisor.domain.prerequisites import Disk, MachineFacts
+from ospi_supervisor.mounts import missing_mounts
 from ospi_supervisor.platform.health import Health
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
@@ -40,6 +41,7 @@ def measure(config: Config, installed_version: str, needed: Room | None = None) 
         os_name=system.name,
         public_address=config.platform.public_url,
         public_address_error=_error(public),
+        missing_mounts=tuple(str(place) for place in missing_mounts(_folders(config))),
     )
 
 
@@ -112,6 +114,10 @@ def _places(config: Config, needed: Room) -> Iterator[tuple[str, Path, int]]:
         devices.add(device)
     yield "sauvegardes", config.backup.directory, needed.backup
     yield "état", config.supervisor.state_dir, 0
+
+
+def _folders(config: Config) -> tuple[Path, ...]:
+    return (config.platform.root, *config.platform.data_dirs, config.backup.directory, config.supervisor.state_dir)
 
 
 def _nearest_existing(path: Path) -> Path:

@@ -194,6 +194,16 @@ def test_a_damaged_dump_is_found(case: Case) -> None:
         case.driver.prove(case.to, nothing, thorough=False)
 
 
+def test_a_database_renamed_since_its_dump_is_left_alone(case: Case) -> None:
+    facts = case.driver.dump(case.to, nothing, low_priority=False)
+    case.server.sql("postgres", f'ALTER DATABASE "{case.name}" RENAME TO pmsi_neuf')
+    before = case.databases()
+    renamed = PostgresDatabase("pmsi", case.server.url("pmsi_neuf"), case.secret)
+    with pytest.raises(BackupError, match="celle de « pmsi d'essai »"):
+        renamed.restore(case.to, facts, nothing)
+    assert case.databases() == before
+
+
 def test_what_a_restore_would_lack_is_said_before(case: Case) -> None:
     case.server.sql("postgres", "ALTER ROLE plateforme NOCREATEDB")
     try:

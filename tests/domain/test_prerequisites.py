@@ -64,6 +64,7 @@ def test_a_fit_machine_passes_every_rule_in_the_seeds_order() -> None:
         ("free_disk", {"disks": (replace(DISK, free=0, used=0),)}, "refused"),
         ("room", {"disks": (replace(DISK, needed=50),)}, "ok"),
         ("room", {"disks": (replace(DISK, needed=51),)}, "refused"),
+        ("mounts", {"missing_mounts": ("/srv/ospi",)}, "refused"),
         ("public_address", {"public_address_error": "connexion refusée"}, "refused"),
     ],
 )

@@ -62,6 +62,26 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(demo: RunningDem
     assert demo.portal_version() == "11.5.0"
 
 
+def test_a_database_too_damaged_to_be_saved_is_restored_all_the_same(demo: RunningDemo) -> None:
+    snapshot = json.loads(demo.cli("backup", "list", "--json").stdout)[0]["id"]
+    before = demo.data()
+    database = demo.layout.data / "portail.db"
+    database.write_bytes(b"plus une base" * 1000)
+    damaged = database.read_bytes()
+
+    stopped = demo.cli("backup", "restore", snapshot)
+
+    assert stopped.returncode == 1
+    assert "--without-safety" in stopped.stderr
+    assert database.read_bytes() == damaged
+    assert demo.cli("maintenance", "status").stdout.strip() == "en place"
+    restored = demo.cli("backup", "restore", snapshot, "--without-safety")
+    assert restored.returncode == 0, restored.stderr
+    assert "NE SERA PAS sauvegardé" in restored.stdout
+    assert demo.data() == before
+    assert demo.portal_version() == "11.5.0"
+
+
 def test_the_page_is_swapped_by_hand(demo: RunningDemo) -> None:
     assert demo.cli("maintenance", "on").returncode == 0
     answer = requests.get(demo.url, timeout=10)
