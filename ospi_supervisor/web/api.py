@@ -20,6 +20,8 @@ bp = Blueprint("api", __name__)
 POLL_BATCH = 500
 POLL_INSTEAD_SECONDS = 2
 LOOK_FOR_SESSION_SECONDS = 2.0
+LAST_NUMBER = 2**63 - 1
+"""The greatest number that the database can hold."""
 
 
 @bp.get("/sante")
@@ -168,6 +170,7 @@ def _batch(update_id: int, after: int) -> Response:
 def _after() -> int:
     """The number of the last event that the client has: `Last-Event-ID` when it reconnects, else `after`."""
     text = request.headers.get("Last-Event-ID") or request.args.get("after", "0")
-    if not text.isascii() or not text.isdigit():
+    # Its length first: a number of thousands of digits is not to be read at all.
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LAST_NUMBER)) or int(text) > LAST_NUMBER:
         abort(400)
     return int(text)

@@ -130,24 +130,30 @@ class Hub:
             try:
                 version = self._source.data_version()
                 if woken or version != seen:
-                    self._feed()
-                seen = version
+                    seen = version if self._feed() else None
             except (PeeweeException, OSError) as error:
                 logger.warning("events cannot be read, trying again: %s", error)
+            except Exception:  # whatever it is: this one thread serves every stream, and nothing would start it anew
+                logger.exception("events cannot be read, trying again")
 
-    def _feed(self) -> None:
-        """Hand to each stream all that it has not seen and has room for."""
-        while not self._stopping:
+    def _feed(self) -> bool:
+        """Hand to each stream all that it has not seen and has room for; False where one had no room."""
+        while True:
+            all_have_room = True
             groups: dict[tuple[int, int], list[Subscription]] = defaultdict(list)
             with self._lock:
                 for subscription in self._subscriptions:
-                    if not subscription.ended and len(subscription.pending) < _PENDING_MAX:
+                    if subscription.ended:
+                        continue
+                    if len(subscription.pending) < _PENDING_MAX:
                         groups[subscription.update_id, subscription.after].append(subscription)
+                    else:
+                        all_have_room = False
             full = False
             for (update_id, after), group in groups.items():
                 events = self._source.events(update_id, after, _BATCH)
                 full = full or len(events) == _BATCH
                 for subscription in group if events else ():
                     subscription.give(events)
-            if not full:
-                return
+            if self._stopping or not full:
+                return all_have_room

@@ -79,10 +79,14 @@ def test_after_the_end_there_is_nothing_to_come_back_for(site: Site, admin: Brow
     assert response.status_code == 204
 
 
-@pytest.mark.parametrize("after", ["-1", "tout", "²"])
+@pytest.mark.parametrize("after", ["-1", "tout", "²", "9223372036854775808", "9" * 5000])
 def test_a_number_that_is_none_is_refused(site: Site, admin: Browser, after: str) -> None:
     number = site.update()
-    assert admin.get(f"api/updates/{number}/events?after={after}", headers=JSON).status_code == 400
+    for headers in (JSON, STREAM):
+        assert admin.get(f"api/updates/{number}/events?after={after}", headers=headers).status_code == 400
+        last = headers | {"Last-Event-ID": after}
+        if after.isascii():
+            assert admin.get(f"api/updates/{number}/events", headers=last).status_code == 400
 
 
 def test_beyond_the_cap_the_client_is_told_to_poll(site: Site, admin: Browser) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.engine_store import EngineStore
-from ospi_supervisor.web.hub import Hub
+from ospi_supervisor.web.hub import _WATCH_SECONDS, Hub
 from tests.support.engine import Bench, now
 from tests.support.system import wait_until
 
@@ -101,6 +102,16 @@ def test_a_long_history_is_replayed_whole(hub: Hub, engine: EngineStore, update:
     assert listener.ids == list(range(1, 3458))
 
 
+def test_a_slow_client_gets_the_rest_although_nothing_else_happens(hub: Hub, engine: EngineStore, update: int) -> None:
+    log(engine, update, 2000)
+    subscription = hub.subscribe(update, 0)
+    assert subscription is not None
+    wait_until(lambda: subscription.after == 1000, "as much as there is room for")
+    time.sleep(2 * _WATCH_SECONDS)
+    subscription.take(0)
+    wait_until(lambda: subscription.after == 2000, "the rest")
+
+
 def test_streams_of_two_updates_do_not_mix(hub: Hub, bench: Bench, engine: EngineStore, update: int) -> None:
     engine.finish(update, "failed", now())  # type: ignore[arg-type]  # a stable name is as good
     other = engine.admit(bench.new_update(), now())
@@ -141,6 +152,18 @@ def test_a_quiet_stream_shows_that_it_lives(hub: Hub, update: int, monkeypatch: 
     wait_until(lambda: listener.text.count(": toujours là") >= 2, "two heartbeats")
     listener.left = True
     listener.thread.join(10)
+
+
+def test_what_cannot_be_read_for_one_stream_ends_no_other(hub: Hub, engine: EngineStore, update: int) -> None:
+    unreadable = Listener(hub, update, after=2**64)
+    wait_until(lambda: hub.streams == 1, "the stream")
+    log(engine, update)
+    unreadable.left = True
+    unreadable.thread.join(10)
+    listener = Listener(hub, update)
+    end(engine, update)
+    listener.thread.join(10)
+    assert listener.ids == [1, 2]
 
 
 def test_a_stopped_hub_takes_nobody_in(hub: Hub, update: int) -> None:
