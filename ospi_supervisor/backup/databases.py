@@ -1,6 +1,7 @@
 """The declared databases: each is dumped by its own means, never copied as a file that is being written."""
 
-from collections.abc import Callable, Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -9,6 +10,8 @@ from ospi_supervisor.backup.postgres import PostgresDatabase, read_password
 from ospi_supervisor.backup.sqlite import SqliteDatabase
 from ospi_supervisor.config import DatabaseTable
 from ospi_supervisor.errors import ConfigurationError
+
+ANSWER_PAUSE_SECONDS = 0.5
 
 
 class Database(Protocol):
@@ -24,6 +27,9 @@ class Database(Protocol):
 
     def check(self) -> None:
         """Raise where it cannot be reached, or where a restore would lack a right."""
+
+    def answers(self) -> bool:
+        """Whether its server can be talked to; True where it has none."""
 
     def size(self) -> int:
         """How many bytes it takes now."""
@@ -44,6 +50,16 @@ class Database(Protocol):
 def make_databases(tables: Iterable[DatabaseTable]) -> list[Database]:
     """The drivers of the configured databases; ConfigurationError names the one whose address is of no known kind."""
     return [_make(table) for table in tables]
+
+
+def wait_for_databases(databases: Sequence[Database], seconds: float) -> None:
+    """Return when all their servers take connections, or after so many `seconds`: then phases tell what is missing.
+
+    After a boot, a server may come later than the worker.
+    """
+    deadline = time.monotonic() + seconds
+    while not all(database.answers() for database in databases) and time.monotonic() < deadline:
+        time.sleep(ANSWER_PAUSE_SECONDS)
 
 
 def _make(table: DatabaseTable) -> Database:

@@ -39,6 +39,14 @@ class PostgresDatabase:
                 " sans quoi elle ne pourrait pas être restaurée"
             )
 
+    def answers(self) -> bool:
+        """Whether the server takes connections: after a power cut it replays its log first."""
+        try:
+            self._ask("SELECT 1;", server=True)
+        except BackupError:
+            return False
+        return True
+
     def size(self) -> int:
         """The bytes of its tables and indexes on the server; BackupError where it cannot be reached."""
         return int(self._ask("SELECT pg_database_size(current_database());"))

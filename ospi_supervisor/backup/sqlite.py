@@ -35,6 +35,10 @@ class SqliteDatabase:
         with self._errors("ne peut pas être lue"), closing(self._connect()) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
+    def answers(self) -> bool:
+        """There is no server."""
+        return True
+
     def size(self) -> int:
         """The bytes of its file and of its write-ahead log; BackupError where it is missing."""
         with self._errors("est introuvable"):

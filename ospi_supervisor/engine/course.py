@@ -55,7 +55,8 @@ class Course:
                 self.run.close()
                 return
             except Exception as error:  # noqa: BLE001 - whatever fails, the way back is the same
-                self.turn_back(phase, error)
+                if not self._is_shutting_down(phase, error):
+                    self.turn_back(phase, error)
                 return
         try:
             # The point of no return is this record, not what follows it.
@@ -90,6 +91,8 @@ class Course:
                 self.run.flush()
                 self.record.undone(phase)
             except Exception as error:  # noqa: BLE001 - whatever fails, it must not leave the table's rules
+                if self._is_shutting_down(phase, error):
+                    return
                 self._undo_failed(phase, error)
                 if rule_of(phase).undo_failure is UndoFailure.INTERVENTION:
                     self.finish(UpdateStatus.INTERVENTION)
@@ -106,6 +109,8 @@ class Course:
                     self._work(Phase.HEALTH)
                 facts = self._work(Phase.REOPEN)
             except Exception as error:
+                if self._is_shutting_down(Phase.REOPEN, error):
+                    return
                 failure = in_words(error)
                 logger.error("update %s: reopen failed", self.record.update_id, exc_info=error)
                 self.record.journal(Phase.REOPEN, Level.ERROR, f"La réouverture a échoué. {sentence(error)}")
@@ -164,6 +169,22 @@ class Course:
                 f"la version {version} a déjà échoué sur cette plateforme (mise à jour n° {former}) et ne peut pas être"
                 " relancée ; contactez le support"
             )
+
+    def _is_shutting_down(self, phase: Phase, error: Exception) -> bool:
+        """Whether `phase` failed because the machine is being stopped; then it is left as a power cut would leave it.
+
+        Databases and services go away under the worker then: nothing that fails says anything about the release.
+        """
+        if isinstance(error, CancelledError) or not self.registry.shutting_down():
+            return False
+        logger.warning("update %s: %s failed while the machine stops", self.record.update_id, phase, exc_info=error)
+        title = rule_of(phase).title
+        self.record.journal(
+            phase, Level.WARNING, f"Le serveur s'arrête pendant la phase « {title} » ; la suite à son redémarrage."
+        )
+        self.run.close()
+        time.sleep(self.retry_pause)  # the worker's own end is on its way: the update is not taken up again before
+        return True
 
     def _undo_failed(self, phase: Phase, error: Exception) -> None:
         logger.error("update %s: undo of %s failed", self.record.update_id, phase, exc_info=error)

@@ -100,6 +100,8 @@ class Registry:
     """Called first after a crash, with whether the services must be stopped at that point (engine rule 4)."""
     around: Callable[[], AbstractContextManager[None]] = nullcontext
     """What is held while an update runs (engine rule 7)."""
+    shutting_down: Callable[[], bool] = lambda: False
+    """Whether the machine is being stopped: what fails then failed because of that."""
 
     def __post_init__(self) -> None:
         missing = set(Phase) - set(self.works)

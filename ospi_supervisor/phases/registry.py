@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from ospi_supervisor.backup.databases import Database
+from ospi_supervisor.backup.databases import Database, wait_for_databases
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.lifecycle import Availability, Phase, rule_of
@@ -29,7 +29,7 @@ from ospi_supervisor.phases.switch import Switch
 from ospi_supervisor.phases.verify import Verify
 from ospi_supervisor.platform.health import Health
 from ospi_supervisor.platform.hooks import kill_leftovers
-from ospi_supervisor.platform.reboot import RebootGuard
+from ospi_supervisor.platform.reboot import RebootGuard, shutting_down
 from ospi_supervisor.platform.releases import Releases
 from ospi_supervisor.platform.services import Services
 from ospi_supervisor.platform.switch import MaintenanceSwitch
@@ -81,10 +81,11 @@ def make_registry(
             works[phase] = Announced(phase, work, parts.switch, expected_end)
 
     def before_recovery(services_stopped: bool) -> None:
+        wait_for_databases(parts.databases, config.platform.health_timeout)
         kill_leftovers(parts.releases.root)
         for folder in (config.paths.trust_dir, config.paths.records_dir, config.maintenance.page_dir):
             remove_unfinished(folder)
         if services_stopped:
             parts.services.ensure_stopped()
 
-    return Registry(works, before_recovery, parts.reboot.held)
+    return Registry(works, before_recovery, parts.reboot.held, shutting_down)

@@ -12,6 +12,17 @@ WHY = "Une mise à jour de la plateforme est en cours"
 PATIENCE_SECONDS = 5.0
 
 
+def shutting_down() -> bool:
+    """Whether systemd is stopping the machine: a root's `reboot` ignores inhibitors before its version 257."""
+    try:
+        asked = subprocess.run(
+            ["systemctl", "is-system-running"], capture_output=True, timeout=PATIENCE_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return asked.stdout.strip() == b"stopping"
+
+
 class RebootGuard:
     """Holds a shutdown inhibitor. It is a courtesy: where it cannot be had, updates run all the same."""
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ospi_supervisor.backup.databases import make_databases
+from ospi_supervisor.backup.databases import make_databases, wait_for_databases
 from ospi_supervisor.backup.postgres import PostgresDatabase
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config import DatabaseTable
@@ -225,6 +225,34 @@ def test_a_stopped_server_is_an_error(case: Case) -> None:
     try:
         with pytest.raises(BackupError, match="base « pmsi »"):
             case.driver.size()
+    finally:
+        case.server.start()
+
+
+def test_a_server_that_boots_is_waited_for_before_an_update_is_taken_up(case: Case, tmp_path: Path) -> None:
+    case.server.control("stop", "-m", "fast")
+    assert not case.driver.answers()
+    started: list[float] = []
+
+    def start() -> None:
+        time.sleep(1)
+        started.append(time.monotonic())
+        case.server.start()
+
+    boot = threading.Thread(target=start)
+    boot.start()
+    wait_for_databases([case.driver], 60)
+    assert started
+    assert case.driver.answers()
+    boot.join()
+
+
+def test_a_server_that_does_not_come_is_not_waited_for_for_ever(case: Case) -> None:
+    case.server.control("stop", "-m", "fast")
+    try:
+        began = time.monotonic()
+        wait_for_databases([case.driver], 0.1)
+        assert time.monotonic() - began < 30
     finally:
         case.server.start()
 

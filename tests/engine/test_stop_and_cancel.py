@@ -1,13 +1,14 @@
 """An update that is asked to stop: by an administrator, or because the worker is stopped."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
 from ospi_supervisor.engine.run import INTERVAL_SECONDS
 from ospi_supervisor.phases.base import Run
-from tests.support.engine import Bench
+from tests.support.engine import Bench, Faults, fail, kill
 
 EARLY = [phase for phase in Phase if rule_of(phase).cancellable]
 LATE = [phase for phase in Phase if not rule_of(phase).cancellable]
@@ -72,3 +73,41 @@ def test_a_stopping_worker_finishes_what_users_wait_for(bench: Bench, phase: Pha
     bench.admit()
     bench.run({f"do {phase}": stop}, stopping=lambda: bool(stopping))
     assert bench.status() is UpdateStatus.SUCCEEDED
+
+
+def run_while_the_machine_stops(bench: Bench, faults: Faults) -> None:
+    """What fails, fails because the machine is being stopped; the worker's own end comes a moment later."""
+    asked: list[bool] = []
+
+    def shutting_down() -> bool:
+        asked.append(True)
+        return True
+
+    engine = bench.engine(faults, stopping=lambda: bool(asked))
+    engine.registry = replace(engine.registry, shutting_down=shutting_down)
+    engine.run_due()
+    assert asked
+
+
+@pytest.mark.parametrize("phase", list(Phase)[:-1])
+def test_what_fails_while_the_machine_stops_is_left_to_its_next_boot(bench: Bench, phase: Phase) -> None:
+    bench.admit()
+    run_while_the_machine_stops(bench, {f"did {phase}": fail})
+    assert bench.status() is UpdateStatus.RUNNING
+    assert bench.phase_statuses()[phase] is PhaseStatus.DOING
+    assert bench.update()["failure"] is None
+    bench.run()
+    old = {UpdateStatus.ROLLED_BACK: set[str](), UpdateStatus.SUCCEEDED: {str(each) for each in Phase}}
+    assert bench.effects() == old[bench.status()]
+    assert bench.journal("error") == [] or bench.status() is UpdateStatus.ROLLED_BACK
+
+
+@pytest.mark.parametrize("phase", LATE[: LATE.index(Phase.REOPEN)])
+def test_an_undo_that_fails_while_the_machine_stops_goes_on_at_its_next_boot(bench: Bench, phase: Phase) -> None:
+    bench.admit()
+    bench.run_in_process({"did health": kill})
+    run_while_the_machine_stops(bench, {f"undo {phase}": fail})
+    assert bench.status() is UpdateStatus.RUNNING
+    assert bench.phase_statuses()[phase] is PhaseStatus.UNDOING
+    bench.run()
+    assert (bench.status(), bench.effects()) == (UpdateStatus.ROLLED_BACK, set())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.platform.reboot import RebootGuard
+from ospi_supervisor.platform.reboot import RebootGuard, shutting_down
 from tests.support.system import wait_until
 
 HOLDS = """#!/bin/sh
@@ -92,3 +92,23 @@ def test_one_that_does_not_hold_is_said_and_does_not_stop_the_update(
     with RebootGuard().held():
         pass
     assert words in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"),
+    [
+        ("#!/bin/sh\necho stopping; exit 1\n", True),
+        ("#!/bin/sh\necho running\n", False),
+        ("#!/bin/sh\necho degraded; exit 1\n", False),
+        ("#!/bin/sh\necho 'System has not been booted with systemd' >&2; exit 1\n", False),
+        ("", False),
+    ],
+)
+def test_systemd_tells_whether_the_machine_is_stopping(inhibitor: Path, script: str, expected: bool) -> None:
+    install(inhibitor.with_name("systemctl"), script)
+    assert shutting_down() is expected
+
+
+def test_a_machine_without_systemd_is_not_known_to_stop(inhibitor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(inhibitor.parent))
+    assert shutting_down() is False
