@@ -24,6 +24,9 @@ THROTTLE_WINDOW = timedelta(minutes=15)
 FAILURES_PER_ACCOUNT = 10
 FAILURES_PER_ADDRESS = 30
 PASSWORD_MIN_LENGTH = 8
+USERNAME_MAX_LENGTH = 150
+"""Whoever signs in may write anything there, and failures are recorded: they must stay small."""
+
 _WAIT_FOR_TURN_SECONDS = 20
 
 
@@ -46,9 +49,10 @@ class Accounts:
         self._turn = Lock()
 
     def add(self, username: str, password: str, groups: tuple[str, ...], now: datetime) -> None:
-        """A new account; RefusedError where the name is taken or empty, or the password too short."""
+        """A new account; RefusedError where the name is taken, empty or too long, or the password too short."""
         if not username.strip():
             raise RefusedError("le nom du compte est vide ; donnez-en un")
+        _check_length(username)
         self._store.add_account(username, self._hash(password), groups, now)
 
     def set_password(self, username: str, password: str) -> None:
@@ -65,18 +69,22 @@ class Accounts:
 
     def sign_in(self, username: str, password: str, address: str, now: datetime) -> SignedIn:
         """A new session for whoever gives the right password. RefusedError `throttled` after too many failures,
-        `credentials` otherwise; whether an account exists is not told, by words or by time taken."""
+        `name_too_long` for what cannot be a name, `credentials` otherwise; whether an account exists is not told,
+        by words or by time taken. The failure after which `throttled` begins says so: a record of failures that
+        leaves out the throttled ones is bounded, and tells all the same."""
+        _check_length(username)
         since = now - THROTTLE_WINDOW
         self._store.forget_before(now - SESSION_LIFETIME, since)
-        by_account, by_address = self._store.failures(username, address, since)
-        if by_account >= FAILURES_PER_ACCOUNT or by_address >= FAILURES_PER_ADDRESS:
-            minutes = int(THROTTLE_WINDOW.total_seconds() // 60)
-            raise RefusedError(f"trop de tentatives ; réessayez dans {minutes} minutes", code="throttled")
-        if not self._matches(username, password):
+        wait = f"trop de tentatives ; réessayez dans {int(THROTTLE_WINDOW.total_seconds() // 60)} minutes"
+        if self._is_throttled(username, address, since):
+            raise RefusedError(wait, code="throttled")
+        verified = self._verified_hash(username, password)
+        if verified is None:
             self._store.record_failure(username, address, now)
-            raise RefusedError("identifiant ou mot de passe incorrect", code="credentials")
+            more = f" ; {wait}" if self._is_throttled(username, address, since) else ""
+            raise RefusedError(f"identifiant ou mot de passe incorrect{more}", code="credentials")
         token = secrets.token_urlsafe(32)
-        self._store.open_session(username, _sha256(token), address, now)
+        self._store.open_session(username, verified, _sha256(token), address, now)
         session = self.session(token, now)
         if session is None:
             raise RefusedError("ce compte vient d'être supprimé", code="credentials")
@@ -106,22 +114,34 @@ class Accounts:
             raise RefusedError(f"mot de passe trop court ; il en faut au moins {PASSWORD_MIN_LENGTH} caractères")
         return self._hasher.hash(password)
 
-    def _matches(self, username: str, password: str) -> bool:
+    def _is_throttled(self, username: str, address: str, since: datetime) -> bool:
+        by_account, by_address = self._store.failures(username, address, since)
+        return by_account >= FAILURES_PER_ACCOUNT or by_address >= FAILURES_PER_ADDRESS
+
+    def _verified_hash(self, username: str, password: str) -> str | None:
+        """The hash that the password was held against, where it is the right one; else None."""
         known = self._store.password_hash(username)
         if not self._turn.acquire(timeout=_WAIT_FOR_TURN_SECONDS):
             raise RefusedError("trop de connexions en même temps ; réessayez dans un instant", code="throttled")
         try:
             self._hasher.verify(known or self._decoy, password)
         except (VerificationError, InvalidHashError):
-            return False
+            return None
         finally:
             self._turn.release()
-        return known is not None
+        return known
 
 
 def is_recent(session: SessionRow, now: datetime) -> bool:
     """Whether the password was given recently enough to start an update."""
     return now - session.created_at <= RECENT_SIGN_IN
+
+
+def _check_length(username: str) -> None:
+    if len(username) > USERNAME_MAX_LENGTH:
+        raise RefusedError(
+            f"identifiant trop long ({USERNAME_MAX_LENGTH} caractères au plus) ; vérifiez-le", code="name_too_long"
+        )
 
 
 def _sha256(token: str) -> str:

@@ -49,6 +49,9 @@ from ospi_supervisor.support_key import SupportKey
 from ospi_supervisor.web import create_app
 from ospi_supervisor.web.server import serve
 
+REFUSALS_KEPT = 10_000
+"""How many refusals of each kind the « traçabilité » keeps: some megabytes at most."""
+
 
 def utc_now() -> datetime:
     """The machine's clock."""
@@ -251,4 +254,5 @@ def _forget_archive(*folders: Path) -> Callable[[Run], None]:
 
 def _keep_house(operations: Operations, backups: Backups) -> None:
     operations.uploads.expire(utc_now())
+    operations.web.forget_refusals(REFUSALS_KEPT)
     backups.publish()

@@ -12,10 +12,12 @@ from ospi_supervisor.accounts import (
     RECENT_SIGN_IN,
     SESSION_LIFETIME,
     THROTTLE_WINDOW,
+    USERNAME_MAX_LENGTH,
     Accounts,
     is_recent,
 )
 from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.store.web_models import Session
 from ospi_supervisor.store.web_store import WebStore
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -81,6 +83,29 @@ def test_another_password_or_removal_ends_all_sessions(accounts: Accounts, chang
     assert accounts.session(token, START) is None
 
 
+def test_the_former_password_opens_nothing_once_it_is_changed(
+    accounts: Accounts, store: WebStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = accounts._verified_hash
+
+    def changed_meanwhile(username: str, password: str) -> str | None:
+        verified = verify(username, password)
+        accounts.set_password("alice", "un tout autre")
+        return verified
+
+    monkeypatch.setattr(accounts, "_verified_hash", changed_meanwhile)
+    with pytest.raises(RefusedError, match="vient d'être changé") as refusal:
+        accounts.sign_in("alice", PASSWORD, "10.0.0.1", START)
+    assert refusal.value.code == "credentials"
+    assert Session.select().count() == 0
+
+
+def test_a_name_that_cannot_be_one_leaves_nothing_behind(accounts: Accounts, store: WebStore) -> None:
+    name = "x" * (USERNAME_MAX_LENGTH + 1)
+    assert fail(accounts, name, "10.0.0.1") == "name_too_long"
+    assert store.failures(name, "10.0.0.1", START) == (0, 0)
+
+
 def fail(accounts: Accounts, username: str, address: str, at: datetime = START) -> str:
     with pytest.raises(RefusedError) as refusal:
         accounts.sign_in(username, "mauvais", address, at)
@@ -115,7 +140,10 @@ def test_a_sign_in_is_recent_for_a_while(accounts: Accounts) -> None:
     assert not is_recent(session, START + RECENT_SIGN_IN + timedelta(seconds=1))
 
 
-@pytest.mark.parametrize(("name", "password"), [("bob", "court"), ("  ", PASSWORD), ("alice", PASSWORD)])
+@pytest.mark.parametrize(
+    ("name", "password"),
+    [("bob", "court"), ("  ", PASSWORD), ("alice", PASSWORD), ("b" * (USERNAME_MAX_LENGTH + 1), PASSWORD)],
+)
 def test_an_account_that_makes_no_sense_is_refused(accounts: Accounts, name: str, password: str) -> None:
     with pytest.raises(RefusedError):
         accounts.add(name, password, (), START)

@@ -78,8 +78,9 @@ class RequestRow:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditRow:
-    """Who did what, when, from where; `allowed` is false for what was refused."""
+    """Who did what, when, from where; `allowed` is false for what was refused. Later lines have greater numbers."""
 
+    id: int
     at: datetime
     actor: str
     address: str

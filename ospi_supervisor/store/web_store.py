@@ -86,10 +86,15 @@ class WebStore:
 
     # --- sessions and failed sign-ins -------------------------------------------------------------------------
 
-    def open_session(self, username: str, token_sha256: str, address: str, now: datetime) -> None:
-        """A session of an existing account. It also notes the sign-in and forgives the account's failures."""
+    def open_session(self, username: str, verified_hash: str, token_sha256: str, address: str, now: datetime) -> None:
+        """A session of an account whose password was held against `verified_hash`; RefusedError where it has another
+        by now. It also notes the sign-in and forgives the account's failures."""
         with self._transaction():
             account = _account(username)
+            if account.password_hash != verified_hash:
+                raise RefusedError(
+                    "le mot de passe vient d'être changé ; connectez-vous avec le nouveau", code="credentials"
+                )
             Session.create(token_sha256=token_sha256, account=account, created_at=now, seen_at=now, address=address)
             account.last_sign_in_at = now
             account.save()
@@ -202,10 +207,26 @@ class WebStore:
         with self._transaction():
             Audit.create(at=now, actor=actor, address=address, action=action, detail=detail, allowed=allowed)
 
-    def audit(self, limit: int) -> list[AuditRow]:
-        """The newest lines, the newest first."""
+    def audit(self, limit: int, *, before: int | None = None, allowed: bool | None = None) -> list[AuditRow]:
+        """The newest lines, the newest first: those before number `before`, those that were `allowed` or not."""
+        query = Audit.select().order_by(Audit.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(Audit.id < before)
+        if allowed is not None:
+            query = query.where(Audit.allowed == allowed)
         with self._lock:
-            return [_audit_row(row) for row in Audit.select().order_by(Audit.id.desc()).limit(limit)]
+            return [AuditRow(**row.__data__) for row in query]
+
+    def forget_refusals(self, keep: int) -> None:
+        """Drop all but the newest `keep` refusals of each kind: they can be brought about at will, and those of one
+        kind are not to push out another's. What was done stays for ever."""
+        with self._transaction():
+            kinds = [row.action for row in Audit.select(Audit.action).where(~Audit.allowed).distinct()]
+            for kind in kinds:
+                of_kind = (Audit.action == kind) & ~Audit.allowed
+                newest_to_drop = Audit.select(Audit.id).where(of_kind).order_by(Audit.id.desc()).offset(keep).limit(1)
+                for row in list(newest_to_drop):
+                    _delete(Audit, of_kind & (Audit.id <= row.id))
 
 
 def _delete(model: type[WebModel], condition: object) -> None:
@@ -235,9 +256,3 @@ def _upload_row(row: Upload) -> UploadRow:
 
 def _request_row(row: Request) -> RequestRow:
     return RequestRow(**row.__data__)
-
-
-def _audit_row(row: Audit) -> AuditRow:
-    values = dict(row.__data__)
-    del values["id"]
-    return AuditRow(**values)

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.store.web_rows import UploadRow
-from ospi_supervisor.web.context import now, web
+from ospi_supervisor.web.context import LAST_NUMBER, now, web
 from ospi_supervisor.web.errors import answer
 from ospi_supervisor.web.imports import current
 
@@ -20,8 +20,6 @@ bp = Blueprint("api", __name__)
 POLL_BATCH = 500
 POLL_INSTEAD_SECONDS = 2
 LOOK_FOR_SESSION_SECONDS = 2.0
-LAST_NUMBER = 2**63 - 1
-"""The greatest number that the database can hold."""
 
 
 @bp.get("/sante")

@@ -14,6 +14,9 @@ from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("auth", __name__)
 
+NOT_RECORDED = ("throttled", "name_too_long")
+"""Refusals that anybody can bring about without end; the failure that led to the first of them is recorded."""
+
 
 def load_user(token: str) -> User | None:
     """Flask-Login's user for the token in the cookie; None once its session has ended."""
@@ -85,7 +88,8 @@ def _check_password(name: str, password: str) -> SignedIn:
     try:
         signed_in = web().accounts.sign_in(name, password, request.remote_addr or "", now())
     except RefusedError as error:
-        record("connexion refusée", str(error), actor=name, allowed=False)
+        if error.code not in NOT_RECORDED:
+            record("connexion refusée", str(error), actor=name, allowed=False)
         raise
     record("connexion", actor=name)
     return signed_in

@@ -16,6 +16,8 @@ from ospi_supervisor.store.web_rows import SessionRow
 from ospi_supervisor.web.hub import Hub
 
 EXTENSION = "ospi_supervisor"
+LAST_NUMBER = 2**63 - 1
+"""The greatest number that the databases can hold."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ def now() -> datetime:
 def username() -> str:
     """Who is signed in; empty where nobody is."""
     return str(getattr(current_user, "username", ""))
+
+
+def number_in_address(name: str) -> int | None:
+    """The number that the address gives under that name; None where it gives none, or one that nothing can have."""
+    found = request.args.get(name, type=int)
+    return found if found is not None and 0 <= found <= LAST_NUMBER else None
 
 
 def record(action: str, detail: str = "", *, allowed: bool = True, actor: str | None = None) -> None:

@@ -12,6 +12,9 @@ from ospi_supervisor.web.intake import TOO_LARGE_HEADER
 PUBLIC_ENDPOINTS = frozenset({"auth.sign_in", "auth.sign_out", "api.alive", "api.metrics", "static"})
 """All that needs no administrator: `api.metrics` asks for its own token, `auth.sign_out` only forgets."""
 
+PATH_RECORDED = 200
+"""How much of an address is recorded: whoever asks for it makes it as long as they like."""
+
 TOO_LARGE = {
     "imports.plain_form": "ce formulaire accepte les archives jusqu'à 64 Mio ; pour une archive plus grande, activez"
     " JavaScript, ou utilisez sur le serveur la commande : ospi-supervisor import FICHIER",
@@ -55,7 +58,7 @@ def require_administrator() -> AnyResponse | None:
         next_page = request.full_path.rstrip("?") if request.method == "GET" else None
         return redirect(url_for("auth.sign_in", next=next_page), 303)
     if not current_user.is_administrator:
-        record("accès refusé", f"{request.method} {request.path}", allowed=False)
+        record("accès refusé", f"{request.method} {request.path[:PATH_RECORDED]}", allowed=False)
         abort(403)
     _refuse_dropped_body()
     return None

@@ -2,13 +2,15 @@
 
 from typing import Any
 
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, request
 
-from ospi_supervisor.web.context import web
+from ospi_supervisor.web.context import number_in_address, web
 
 bp = Blueprint("pages", __name__)
 
-AUDIT_LINES = 500
+AUDIT_LINES = 200
+AUDIT_VIEWS = {"": None, "actions": True, "refus": False}
+"""What `?voir=` asks for: everything, what was done, or what was refused."""
 
 
 @bp.app_context_processor
@@ -31,5 +33,10 @@ def dashboard() -> str:
 
 @bp.get("/tracabilite")
 def audit() -> str:
-    """Who did what, the newest first."""
-    return render_template("pages/audit.html", lines=web().operations.web.audit(AUDIT_LINES))
+    """Who did what, the newest first; `?avant=N` goes on where the page before ended."""
+    view, before = request.args.get("voir", ""), number_in_address("avant")
+    view = view if view in AUDIT_VIEWS else ""
+    lines = web().operations.web.audit(AUDIT_LINES + 1, before=before, allowed=AUDIT_VIEWS[view])
+    return render_template(
+        "pages/audit.html", lines=lines[:AUDIT_LINES], older=len(lines) > AUDIT_LINES, before=before, view=view
+    )

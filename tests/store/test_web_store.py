@@ -71,6 +71,26 @@ def test_the_audit_gives_the_newest_first(store: WebStore) -> None:
     assert [(line.action, line.allowed) for line in store.audit(2)] == [("action 4", True), ("action 3", False)]
 
 
+def test_the_audit_is_read_on_from_any_line_and_by_kind(store: WebStore) -> None:
+    for number in range(6):
+        store.record(f"action {number}", actor="alice", now=NOW, allowed=number % 2 == 0)
+    newest = store.audit(1)[0]
+    assert [line.action for line in store.audit(2, before=newest.id)] == ["action 4", "action 3"]
+    assert [line.action for line in store.audit(9, allowed=True)] == ["action 4", "action 2", "action 0"]
+    assert [line.action for line in store.audit(9, before=newest.id, allowed=False)] == ["action 3", "action 1"]
+
+
+def test_refusals_are_forgotten_each_kind_for_itself_and_actions_never(store: WebStore) -> None:
+    store.record("connexion", actor="alice", now=NOW)
+    store.record("archive refusée", actor="alice", now=NOW, allowed=False)
+    for number in range(9):
+        store.record("connexion refusée", actor=f"inconnu{number}", now=NOW, allowed=False)
+        store.record("connexion", actor="alice", now=NOW)
+    store.forget_refusals(2)
+    assert [line.actor for line in store.audit(99, allowed=False)] == ["inconnu8", "inconnu7", "alice"]
+    assert len(store.audit(99, allowed=True)) == 10
+
+
 def test_a_name_is_taken_once(store: WebStore) -> None:
     store.add_account("alice", "x", (), NOW)
     with pytest.raises(RefusedError, match="existe déjà"):
@@ -87,8 +107,8 @@ def test_an_unknown_account_is_refused(store: WebStore, act: str) -> None:
 
 def test_old_sessions_and_failures_are_forgotten(store: WebStore) -> None:
     store.add_account("alice", "x", (), NOW)
-    store.open_session("alice", "old", "10.0.0.1", NOW - timedelta(days=2))
-    store.open_session("alice", "new", "10.0.0.1", NOW)
+    store.open_session("alice", "x", "old", "10.0.0.1", NOW - timedelta(days=2))
+    store.open_session("alice", "x", "new", "10.0.0.1", NOW)
     store.record_failure("alice", "10.0.0.1", NOW - timedelta(days=2))
     store.forget_before(NOW - timedelta(days=1), NOW - timedelta(days=1))
     assert store.session("old") is None

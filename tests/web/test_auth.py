@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from ospi_supervisor.accounts import FAILURES_PER_ACCOUNT
-from ospi_supervisor.store.web_models import Session
+from ospi_supervisor.accounts import FAILURES_PER_ACCOUNT, USERNAME_MAX_LENGTH
+from ospi_supervisor.store.web_models import Session, SignInFailure
 from tests.support.site import PASSWORD, PREFIX, Browser, Site, now
 
 
@@ -87,6 +87,23 @@ def test_a_burst_of_wrong_passwords_is_throttled_even_with_the_right_one(site: S
     response = browser.sign_in("admin", PASSWORD)
     assert response.status_code == 429
     assert "réessayez dans 15 minutes" in response.text
+
+
+def test_a_burst_of_wrong_passwords_is_recorded_until_it_is_throttled(site: Site) -> None:
+    browser = site.browser(None)
+    for _ in range(FAILURES_PER_ACCOUNT + 5):
+        browser.sign_in("admin", "faux mot")
+    refusals = site.operations.web.audit(99, allowed=False)
+    assert len(refusals) == FAILURES_PER_ACCOUNT
+    assert ["trop de tentatives" in line.detail for line in refusals] == [True] + [False] * (FAILURES_PER_ACCOUNT - 1)
+
+
+def test_a_name_of_any_length_is_refused_and_not_recorded(site: Site) -> None:
+    response = site.browser(None).sign_in("x" * (USERNAME_MAX_LENGTH + 1), "faux mot")
+    assert response.status_code == 422
+    assert "150 caractères au plus" in response.text
+    assert site.operations.web.audit(99) == []
+    assert SignInFailure.select().count() == 0
 
 
 def test_our_dialog_signs_in_again_without_leaving_the_page(site: Site) -> None:

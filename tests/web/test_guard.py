@@ -59,6 +59,11 @@ def test_refused_attempts_are_recorded(site: Site) -> None:
     assert (line.actor, line.action, line.allowed) == ("infirmier", "accès refusé", False)
 
 
+def test_a_refused_address_is_recorded_no_longer_than_it_helps(site: Site) -> None:
+    site.browser("infirmier").get(f"tracabilite/{'x' * 10_000}")
+    assert len(site.operations.web.audit(1)[0].detail) < 300
+
+
 def test_an_administrator_gets_every_page(admin: Browser) -> None:
     pages = (
         "",

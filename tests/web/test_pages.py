@@ -1,0 +1,58 @@
+"""The « traçabilité »: whatever was recorded can be reached."""
+
+import re
+
+import pytest
+
+from ospi_supervisor.bootstrap import make_worker
+from ospi_supervisor.web.pages import AUDIT_LINES
+from tests.support.site import PREFIX, Browser, Site, now
+
+
+def record(site: Site, action: str, *, allowed: bool = True) -> None:
+    site.operations.web.record(action, actor="alice", now=now(), allowed=allowed)
+
+
+def actions(text: str) -> list[str]:
+    return re.findall(r'data-label="Action">([^<]+)<', text)
+
+
+def test_noise_never_hides_what_was_done(site: Site, admin: Browser) -> None:
+    record(site, "sauvegarde demandée")
+    for number in range(2 * AUDIT_LINES):
+        record(site, f"refus {number}", allowed=False)
+    assert "sauvegarde demandée" not in admin.get("tracabilite").text
+    assert actions(admin.get("tracabilite?voir=actions").text) == ["sauvegarde demandée", "connexion"]
+    assert actions(admin.get("tracabilite?voir=refus").text)[0] == f"refus {2 * AUDIT_LINES - 1}"
+
+
+def test_the_worker_forgets_the_oldest_refusals(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ospi_supervisor.bootstrap.REFUSALS_KEPT", 1)
+    worker = make_worker(site.config)
+    for allowed in (True, True, False, False):
+        worker.web.record("connexion", actor="alice", now=now(), allowed=allowed)
+    worker.keep_house()
+    assert [line.allowed for line in worker.web.audit(9)] == [False, True, True]
+    worker.web.close()
+    worker.store.close()
+
+
+@pytest.mark.parametrize("view", ["", "voir=refus"])
+def test_every_line_is_reached_page_by_page(site: Site, admin: Browser, view: str) -> None:
+    for number in range(2 * AUDIT_LINES + 1):
+        record(site, f"refus {number}", allowed=False)
+    seen: list[str] = []
+    address = f"tracabilite?{view}"
+    while address:
+        page = admin.get(address).text
+        seen += actions(page)
+        older = re.search(rf'href="{PREFIX}/([^"]+)">Voir les plus anciennes', page)
+        address = older[1].replace("&amp;", "&") if older else ""
+    assert [action for action in seen if action != "connexion"] == [
+        f"refus {number}" for number in reversed(range(2 * AUDIT_LINES + 1))
+    ]
+
+
+@pytest.mark.parametrize("query", ["avant=99999999999999999999", "avant=-1", "avant=tout", "voir=autre"])
+def test_an_address_that_makes_no_sense_shows_the_newest(admin: Browser, query: str) -> None:
+    assert actions(admin.get(f"tracabilite?{query}").text) == ["connexion"]
