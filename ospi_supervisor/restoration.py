@@ -31,8 +31,9 @@ class Restoration:
         and the safety snapshot, unless it was declined, holds what was there.
         """
         self._check(snapshot)
+        running = self._running()
         try:
-            return self._restore(snapshot)
+            return self._restore(snapshot, running)
         except SupervisorError as error:
             raise BackupError(
                 f"{error} ; la page de maintenance est en place : corrigez puis relancez la même commande, ou contactez"
@@ -49,7 +50,18 @@ class Restoration:
                 " contactez le support"
             )
 
-    def _restore(self, snapshot: Snapshot) -> RestoreReport:
+    def _running(self) -> list[str] | None:
+        """The services to start again: those that run. None, for all, where that says nothing of what should run.
+
+        A restoration that was killed or failed left the page there, and some services stopped; damaged data may have
+        stopped them, too.
+        """
+        parts = self.adapters
+        running = [name for name, runs in parts.services.running().items() if runs]
+        untouched = not parts.switch.is_on() and not parts.services.is_held()
+        return running if untouched and parts.health.check(None).ok else None
+
+    def _restore(self, snapshot: Snapshot, running: list[str] | None) -> RestoreReport:
         parts = self.adapters
         self.say("Mise en place de la page de maintenance…")
         parts.switch.prepare()
@@ -63,7 +75,9 @@ class Restoration:
         report = parts.snapshots.restore(snapshot.id, progress=_nothing)
         parts.releases.point_to(snapshot.release)
         self.say(f"Démarrage des services, en version {snapshot.release}…")
-        parts.services.start()
+        if left_out := parts.services.left_out(running):
+            self.say(f"Services laissés comme avant, à l'arrêt : {', '.join(left_out)}.")
+        parts.services.start(running)
         parts.health.wait(snapshot.release, parts.config.platform.health_timeout, lambda: None)
         parts.switch.off()
         parts.switch.confirm(False)

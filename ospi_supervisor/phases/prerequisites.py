@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.plan import Room, room_needed
 from ospi_supervisor.domain.prerequisites import MachineFacts, Requirements, Verdict, is_refused, judge
-from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.errors import PlatformError, RefusedError
 from ospi_supervisor.phases.base import Facts, Level, Run
 from ospi_supervisor.phases.release import manifest_of
+from ospi_supervisor.phases.stop import RUNNING
+from ospi_supervisor.platform.machine import boot_id
+from ospi_supervisor.platform.services import Services
 
 POLL_SECONDS = 1.0
 
@@ -25,9 +28,13 @@ class Prerequisites:
     config: Config
     measure: Callable[[Room], MachineFacts]
     data_bytes: Callable[[], int]
+    services: Services
 
     def do(self, run: Run) -> Facts:
-        """RefusedError naming every rule that refuses."""
+        """RefusedError naming every rule that refuses, or the service of which nothing can be told.
+
+        The facts say which services run, and in which boot of the machine, for phase 6.
+        """
         manifest = manifest_of(run)
         room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data_bytes=self.data_bytes())
         needs = Requirements(version=manifest.requires, os=manifest.os)
@@ -45,7 +52,20 @@ class Prerequisites:
                 if judgement.verdict is Verdict.REFUSED
             ]
             raise RefusedError("prérequis non remplis : " + " ; ".join(refusals), code="prerequisites")
-        return {"judgements": [{"rule": item.rule, "verdict": item.verdict.value} for item in judgements]}
+        return {
+            "judgements": [{"rule": item.rule, "verdict": item.verdict.value} for item in judgements],
+            RUNNING: self._running(),
+            "boot": boot_id(),
+        }
+
+    def _running(self) -> list[str]:
+        """What could not be stopped, nor started again on the way back, is refused while users have the platform."""
+        try:
+            return [name for name, runs in self.services.running().items() if runs]
+        except PlatformError as error:
+            raise RefusedError(
+                f"un service de la plateforme ne peut pas être piloté : {error}", code="services"
+            ) from error
 
     def _facts(self, room: Room, check: Callable[[], None]) -> MachineFacts:
         deadline = time.monotonic() + self.config.platform.health_timeout

@@ -1,4 +1,4 @@
-"""Phase 10, `start`: the services run on the new release. Undo: stop them."""
+"""Phase 10, `start`: the services that ran before run on the new release. Undo: stop them."""
 
 from dataclasses import dataclass
 
@@ -6,6 +6,7 @@ from ospi_supervisor.archive.tree import drifted
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.base import Facts, Run
 from ospi_supervisor.phases.release import InstalledReleases, manifest_of
+from ospi_supervisor.phases.stop import start_what_ran
 from ospi_supervisor.platform.services import Services
 
 
@@ -28,7 +29,7 @@ class Start:
                 f"des fichiers de la version {manifest.version} ont été modifiés depuis leur installation, dont"
                 f" {altered[0]!r} ; contactez le support"
             )
-        self.services.start()
+        start_what_ran(self.services, run)
         return {}
 
     def undo(self, run: Run) -> None:

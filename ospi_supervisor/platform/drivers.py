@@ -20,6 +20,7 @@ KILL_PATIENCE_SECONDS = 10.0
 FIRST_POLL_SECONDS = 0.02
 LAST_POLL_SECONDS = 0.5
 LAST_LINES = 5
+UP = ("active", "reloading")
 SETTLED = ("active", "inactive", "failed")
 CANNOT_TELL = frozenset({4, 126, 127})
 """Exit codes of `status` that say nothing of the service: unknown (LSB), not executable, not found (shells)."""
@@ -136,15 +137,20 @@ class SystemdDriver:
         self._systemctl("daemon-reload")
 
     def is_running(self) -> bool:
-        """Whether the unit is active; PlatformError where there is no such unit."""
-        return self._state() in ("active", "reloading")
+        """Whether the unit is active or on its way there; PlatformError where there is no such unit.
+
+        One that died, and that systemd is about to try once more, is broken: it is not on its way.
+        """
+        facts = self._facts()
+        starting = facts["ActiveState"] == "activating" and not facts.get("SubState", "").startswith("auto-restart")
+        return starting or facts["ActiveState"] in UP
 
     def start(self) -> None:
         """Start the unit and wait until it is active."""
-        if not self.is_running():
+        if self._state() not in UP:
             output = self._systemctl("start", self._unit)
             _wait(lambda: self._state() in SETTLED, self._timeout)
-            self._expect(self.is_running(), "ne démarre pas", output)
+            self._expect(self._state() in UP, "ne démarre pas", output)
 
     def stop(self) -> None:
         """Stop the unit, by force after its time, and wait until nothing of it runs."""
@@ -166,14 +172,22 @@ class SystemdDriver:
             )
 
     def _state(self) -> str:
-        shown = self._systemctl("show", "--property=LoadState,ActiveState", self._unit)
-        facts = dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+        return self._facts()["ActiveState"]
+
+    def _facts(self) -> dict[str, str]:
+        shown = self._systemctl("show", "--property=LoadState,ActiveState,SubState", self._unit)
+        facts = {"ActiveState": ""} | dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
+        if facts.get("LoadState") == "masked":
+            raise PlatformError(
+                f"l'unité {self._unit} du service « {self.name} » est masquée ; « systemctl unmask {self._unit} »,"
+                " ou retirez-la de platform.services"
+            )
         if facts.get("LoadState") != "loaded":
             raise PlatformError(
                 f"l'unité {self._unit} du service « {self.name} » est inconnue de systemd"
                 f" ({facts.get('LoadState', shown.strip() or 'sans réponse')}) ; corrigez platform.services"
             )
-        return facts.get("ActiveState", "")
+        return facts
 
     def _systemctl(self, *arguments: str) -> str:
         """What systemctl printed; PlatformError where it cannot be run or hangs. Its verdict is in the unit's state."""

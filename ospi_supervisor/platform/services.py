@@ -1,6 +1,6 @@
-"""The platform's services: stopped all, held stopped across a reboot, started all, and verified each time."""
+"""The platform's services: stopped all, held stopped across a reboot, started again, and verified each time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ospi_supervisor.config import ServiceTable
@@ -23,7 +23,7 @@ class Services:
         ]
 
     def running(self) -> dict[str, bool]:
-        """Each service by name, and whether it runs."""
+        """Each service by name, and whether it runs; PlatformError where that cannot be told of one."""
         return {driver.name: driver.is_running() for driver in self._drivers}
 
     def is_held(self) -> bool:
@@ -50,12 +50,26 @@ class Services:
         """The same as `stop`, by the name of what is wanted after a crash or a boot."""
         self.stop()
 
-    def start(self) -> None:
-        """Release the hold, then start each service that does not run; PlatformError naming the one that fails."""
+    def start(self, only: Collection[str] | None = None) -> None:
+        """Release the hold, then start each service that does not run, or of those named in `only`.
+
+        One that fails keeps none of the others from starting; PlatformError names all that failed.
+        """
         try:
             self._hold.unlink(missing_ok=True)
             fsync_dir(self._hold.parent)
         except OSError as error:
             raise PlatformError(f"impossible de retirer {self._hold} : {error.strerror}") from error
+        failures = []
         for driver in self._drivers:
-            driver.start()
+            if only is None or driver.name in only:
+                try:
+                    driver.start()
+                except PlatformError as error:
+                    failures.append(str(error))
+        if failures:
+            raise PlatformError(" ; ".join(failures))
+
+    def left_out(self, only: Collection[str] | None) -> list[str]:
+        """The services that `start` with the same names leaves as they are."""
+        return [] if only is None else [driver.name for driver in self._drivers if driver.name not in only]

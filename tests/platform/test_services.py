@@ -69,6 +69,24 @@ def test_services_stop_in_reverse_order_and_start_again(
     ]
 
 
+def test_only_those_that_are_named_start_and_the_others_are_told(
+    make_service: Callable[..., ServiceTable], tmp_path: Path
+) -> None:
+    services = Services([make_service("base"), make_service("portail")], tmp_path / "hold", None)
+    services.start(["portail", "renommé depuis"])
+    assert services.running() == {"base": False, "portail": True}
+    assert services.left_out(["portail", "renommé depuis"]) == ["base"]
+    assert services.left_out(None) == []
+
+
+def test_one_that_fails_keeps_no_other_from_starting(make_service: Callable[..., ServiceTable], tmp_path: Path) -> None:
+    tables = [make_service("base", start="false"), make_service("portail"), make_service("lots", start="false")]
+    services = Services(tables, tmp_path / "hold", None)
+    with pytest.raises(PlatformError, match=r"« base » ne démarre pas .* ; .*« lots » ne démarre pas"):
+        services.start()
+    assert services.running() == {"base": False, "portail": True, "lots": False}
+
+
 def test_the_hold_comes_before_any_stop_and_goes_before_any_start(
     make_service: Callable[..., ServiceTable], tmp_path: Path
 ) -> None:

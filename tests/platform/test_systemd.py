@@ -25,8 +25,9 @@ with (folder / "calls").open("a") as calls:
 verb, unit = words[0], words[-1]
 facts = state.get(unit, {{}})
 if verb == "show":
-    print("LoadState=" + ("loaded" if facts else "not-found"))
+    print("LoadState=" + (facts.get("load", "loaded") if facts else "not-found"))
     print("ActiveState=" + facts.get("active", "inactive"))
+    print("SubState=" + facts.get("sub", ""))
 elif verb == "start":
     held = facts.get("held") and Path(facts["held"]).exists()
     facts["active"] = facts.get("after_start", "active") if not held else facts["active"]
@@ -126,6 +127,19 @@ def test_a_unit_that_survives_even_that_is_said(systemd: FakeSystemd) -> None:
 def test_an_unknown_unit_is_never_taken_for_stopped(systemd: FakeSystemd) -> None:
     with pytest.raises(PlatformError, match=r"portal.service .* inconnue de systemd \(not-found\)"):
         systemd.driver("portal").stop()
+
+
+def test_a_masked_unit_is_said_with_what_to_do(systemd: FakeSystemd) -> None:
+    systemd.knows(portail={"load": "masked", "active": "inactive"})
+    with pytest.raises(PlatformError, match=r"masquée ; « systemctl unmask portail.service », ou retirez-la"):
+        systemd.driver().is_running()
+
+
+def test_a_unit_on_its_way_runs_and_one_that_dies_again_and_again_does_not(systemd: FakeSystemd) -> None:
+    systemd.knows(portail={"active": "activating", "sub": "start"})
+    assert systemd.driver().is_running()
+    systemd.knows(portail={"active": "activating", "sub": "auto-restart"})
+    assert not systemd.driver().is_running()
 
 
 def test_a_machine_without_systemctl_is_said(systemd: FakeSystemd, monkeypatch: pytest.MonkeyPatch) -> None:
