@@ -1,7 +1,7 @@
 """What only the worker's account may do, and does at once from the shell: adopt, the switch by hand, audits."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +33,8 @@ class Administration:
     config: Config
     adapters: Adapters
     lock: UpdateLock
+    left_running: Callable[[], int | None]
+    """The update that is recorded as running: with the lock free, its worker is down and will take it up again."""
     clock: Callable[[], datetime]
 
     @property
@@ -52,7 +54,7 @@ class Administration:
         manifest = Manifest(product=self.config.platform.product, version=version, writable=writable)
         check_manifest(manifest)
         check_nothing_precious_in_releases(self.config)
-        with self.lock():
+        with self._platform_to_ourselves():
             releases = self.adapters.releases
             self._move_into_place(releases.link, releases.path(version), version)
             record = record_tree(releases.path(version), writable)
@@ -81,7 +83,7 @@ class Administration:
             self._set_maintenance(on)
             return
         try:
-            with self.lock():
+            with self._platform_to_ourselves():
                 self._set_maintenance(on)
         except BusyError as error:
             raise BusyError(f"{error} ; --force passe outre, et sera tracé") from error
@@ -127,10 +129,21 @@ class Administration:
             )
 
     def restore(self, snapshot_id: str, say: Say, *, with_safety: bool = True) -> RestoreReport:
-        """Bring data and release back to a backup; see `Restoration`. BusyError while an update runs."""
+        """Bring data and release back to a backup; see `Restoration`. BusyError while an update runs or is to."""
         snapshot = self.snapshot(snapshot_id)
-        with self.lock(), self.adapters.reboot.held():
+        with self._platform_to_ourselves(), self.adapters.reboot.held():
             return Restoration(self.adapters, self.clock, say, with_safety).run(snapshot)
+
+    @contextmanager
+    def _platform_to_ourselves(self) -> Iterator[None]:
+        """Hold the lock; BusyError too where an update is to be taken up again: it would undo what is done here."""
+        with self.lock():
+            if (left := self.left_running()) is not None:
+                raise BusyError(
+                    f"la mise à jour n° {left} n'est pas terminée : le service de mise à jour la reprendra dès qu'il"
+                    " sera démarré ; démarrez-le et attendez-en la fin"
+                )
+            yield
 
     def check(self) -> list[Finding]:
         """What is wrong, or right, with the configuration and the machine."""

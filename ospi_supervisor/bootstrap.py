@@ -82,7 +82,9 @@ def make_adapters(config: Config) -> Adapters:
 
 def make_administration(config: Config) -> Administration:
     """What only the worker's account may do directly."""
-    return Administration(config, make_adapters(config), lambda: update_lock(config.paths.update_lock), utc_now)
+    reader = EngineReader(sqlite_url(config.paths.engine_db))
+    lock = config.paths.update_lock
+    return Administration(config, make_adapters(config), lambda: update_lock(lock), reader.running_update, utc_now)
 
 
 def make_diagnostics(config: Config, reader: EngineReader, status: Callable[[], dict[str, Any]]) -> Diagnostics:
@@ -160,8 +162,16 @@ def make_worker(config: Config) -> Worker:
 def _make_desk(config: Config, adapters: Adapters, store: EngineStore) -> Desk:
     unlocking = Unlocking(store, _support_signature(config), _find_trouble(adapters))
     change_setting = AutomaticStore(store).change_setting
-    uploads, installed = config.paths.uploads_dir, adapters.releases.current
-    return Desk(store, config.platform.product, uploads, installed, utc_now, unlocking, change_setting)
+    return Desk(
+        store=store,
+        product=config.platform.product,
+        uploads_dir=config.paths.uploads_dir,
+        installed_version=adapters.releases.current,
+        clock=utc_now,
+        unlocking=unlocking,
+        change_setting=change_setting,
+        page_is_up=config.maintenance.flag.exists,
+    )
 
 
 def _make_automatic(

@@ -70,6 +70,7 @@ class Desk:
     clock: Callable[[], datetime]
     unlocking: Unlocking
     change_setting: Callable[[str, str, str, datetime], None]
+    page_is_up: Callable[[], bool]
 
     def judge(self, request: RequestRow) -> None:
         """Answer `request`, unless it was answered before. StateError where the answer cannot be written."""
@@ -170,8 +171,17 @@ class Desk:
         if update is None or self.store.awaiting_intervention() != update_id:
             raise RefusedError(f"la mise à jour n° {update_id} n'attend pas d'intervention", code="not_stopped")
         self._check_idle()
-        self.store.resume(update_id)
         phase = update.failed_phase or Phase.VERIFY
+        goes_back = phase is not Phase.REOPEN
+        data_to_bring_back = update.phases[Phase.MIGRATE].status not in (PhaseStatus.PENDING, PhaseStatus.UNDONE)
+        if goes_back and data_to_bring_back and not self.page_is_up():
+            raise RefusedError(
+                "la page de maintenance a été retirée depuis : reprendre effacerait ce qui a été saisi depuis lors ;"
+                " débloquez plutôt la version avec le code du support ou, si rien n'a été saisi, remettez la page"
+                " (« ospi-supervisor maintenance on »)",
+                code="reopened",
+            )
+        self.store.resume(update_id)
         self._journal(update_id, phase, Level.WARNING, f"Reprise demandée par {request.requested_by}.", now)
         return update_id
 

@@ -76,6 +76,11 @@ class EngineReader:
         rows = self._rows(Update.select(Update.id).where(Update.status.in_(UNDER_WAY)))
         return int(rows[0]["id"]) if rows else None
 
+    def running_update(self) -> int | None:
+        """The update that began and has not ended, if there is one."""
+        rows = self._rows(Update.select(Update.id).where(Update.status == UpdateStatus.RUNNING))
+        return int(rows[0]["id"]) if rows else None
+
     def updates(self) -> list[dict[str, Any]]:
         """Every update, the newest first, as the documented JSON."""
         return [_update_document(row) for row in self._rows(Update.select().order_by(Update.id.desc()))]

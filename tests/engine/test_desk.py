@@ -22,7 +22,8 @@ def desk_of(bench: Bench) -> Desk:
     (bench.paths.uploads_dir / UPLOAD).touch()
     store = bench.store()
     change = AutomaticStore(store).change_setting
-    return Desk(store, PRODUCT, bench.paths.uploads_dir, lambda: OLD, now, bench.unlocking(store), change)
+    uploads, page_is_up = bench.paths.uploads_dir, (bench.folder / "effects" / Phase.MAINTENANCE).exists
+    return Desk(store, PRODUCT, uploads, lambda: OLD, now, bench.unlocking(store), change, page_is_up)
 
 
 def importing(number: int = 1, *, source: str = "import", **payload: Any) -> RequestRow:

@@ -102,6 +102,30 @@ def test_only_an_update_that_waits_is_taken_up(bench: Bench, update_id: object) 
     assert bench.status() is UpdateStatus.ROLLED_BACK
 
 
+def test_a_platform_that_was_reopened_by_hand_keeps_what_was_entered_since(bench: Bench) -> None:
+    stop_in(bench, "did health", "undo migrate")
+    page = bench.folder / "effects" / "maintenance"
+    page.unlink()
+    desk_of(bench).judge(resuming(1))
+    found = answer(bench, 1)
+    assert not found["accepted"]
+    assert "effacerait ce qui a été saisi" in found["message"]
+    assert bench.status() is UpdateStatus.INTERVENTION
+    page.touch()
+    desk_of(bench).judge(resuming(2))
+    bench.run()
+    assert (bench.status(), bench.effects()) == (UpdateStatus.ROLLED_BACK, set())
+
+
+@pytest.mark.parametrize("phase", [Phase.STOP, Phase.MAINTENANCE])
+def test_with_the_data_back_it_is_taken_up_without_the_page_too(bench: Bench, phase: Phase) -> None:
+    stop_in(bench, "did health", f"undo {phase}")
+    (bench.folder / "effects" / "maintenance").unlink()
+    desk_of(bench).judge(resuming(1))
+    bench.run()
+    assert bench.status() is UpdateStatus.ROLLED_BACK
+
+
 def test_what_the_support_released_is_not_taken_up(bench: Bench) -> None:
     stop_in(bench, "did health", "undo stop")
     unlock = RequestRow(

@@ -93,6 +93,7 @@ class House:
             self.clock,
             unlocking,
             self.store.change_setting,
+            lambda: True,
         )
         supply = Supply(
             config=config,

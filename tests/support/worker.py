@@ -46,7 +46,8 @@ def make_worker(
     engine = bench.engine(faults)
     change = AutomaticStore(engine.store).change_setting
     unlocking = bench.unlocking(engine.store)
-    desk = Desk(engine.store, PRODUCT, bench.paths.uploads_dir, lambda: OLD, now, unlocking, change)
+    uploads = bench.paths.uploads_dir
+    desk = Desk(engine.store, PRODUCT, uploads, lambda: OLD, now, unlocking, change, lambda: True)
     worker = Worker(
         queue_path=bench.paths.queue_db,
         store=engine.store,

@@ -9,6 +9,7 @@ import pytest
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.backups import BACKUP, REQUEST_LIFETIME, Backups
 from ospi_supervisor.bootstrap import make_administration
+from ospi_supervisor.errors import BusyError
 from ospi_supervisor.store.published import PublishedStore
 from tests.support.site import PASSWORD, Browser, Site, now
 from tests.support.tmpfs import small_disk
@@ -72,6 +73,20 @@ def test_while_an_update_runs_it_is_refused(site: Site, admin: Browser, backups:
         answer(site, backups, number)
     assert "déjà en cours" in admin.get(f"sauvegardes?demande={number}").text
     assert backups.snapshots.list() == []
+
+
+def test_nothing_is_changed_by_hand_under_an_update_that_a_worker_left(site: Site, backups: Backups) -> None:
+    """Its worker is down; taken up again, it would undo what was done meanwhile."""
+    administration = make_administration(site.config)
+    snapshot = administration.create_backup()
+    update = site.update()
+    for act in (
+        lambda: administration.restore(snapshot.id, print),
+        lambda: administration.adopt("11.5.0"),
+        lambda: administration.maintenance(on=True),
+    ):
+        with pytest.raises(BusyError, match=rf"mise à jour n° {update} n'est pas terminée"):
+            act()
 
 
 def test_a_stopping_worker_leaves_the_request_to_the_next_one(site: Site, admin: Browser, backups: Backups) -> None:
