@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.plan import Room, room_needed
-from ospi_supervisor.domain.prerequisites import MachineFacts, Requirements, Verdict, is_refused, judge
+from ospi_supervisor.domain.prerequisites import Judgement, MachineFacts, Requirements, Verdict, is_refused, judge
 from ospi_supervisor.errors import PlatformError, RefusedError
 from ospi_supervisor.phases.base import Facts, Level, Run
 from ospi_supervisor.phases.release import manifest_of
 from ospi_supervisor.phases.stop import RUNNING
+from ospi_supervisor.platform.health import Health, HealthFacts
 from ospi_supervisor.platform.machine import boot_id
 from ospi_supervisor.platform.services import Services
 
@@ -21,14 +22,16 @@ POLL_SECONDS = 1.0
 class Prerequisites:
     """Measures and judges; warnings go to the journal (the seed asks it for the memory).
 
-    A platform that does not answer is waited for, `health_timeout` seconds at most: after a boot it may need longer
-    than the worker.
+    A platform that does not answer, or whose health address does not name the installed version, is waited for,
+    `health_timeout` seconds at most: after a boot it may need longer than the worker. One that never does is refused:
+    the way back ends with that answer.
     """
 
     config: Config
     measure: Callable[[Room], MachineFacts]
     data_bytes: Callable[[], int]
     services: Services
+    health: Health
 
     def do(self, run: Run) -> Facts:
         """RefusedError naming every rule that refuses, or the service of which nothing can be told.
@@ -38,20 +41,15 @@ class Prerequisites:
         manifest = manifest_of(run)
         room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data_bytes=self.data_bytes())
         needs = Requirements(version=manifest.requires, os=manifest.os)
-        judgements = judge(self._facts(room, run.check), needs, self.config.prerequisites)
-        for judgement in judgements:
-            if judgement.verdict is Verdict.WARNING:
-                run.journal(
-                    Level.WARNING,
-                    f"{judgement.label} : {judgement.measured}, requis {judgement.required}. {judgement.remedy}",
-                )
-        if is_refused(judgements):
-            refusals = [
-                f"{judgement.label} : {judgement.measured}, requis {judgement.required}. {judgement.remedy}"
-                for judgement in judgements
-                if judgement.verdict is Verdict.REFUSED
-            ]
-            raise RefusedError("prérequis non remplis : " + " ; ".join(refusals), code="prerequisites")
+        facts, health = self._wait_for_platform(room, run)
+        judgements = judge(facts, needs, self.config.prerequisites)
+        _tell(judgements, run)
+        if health.error is not None:
+            raise RefusedError(
+                f"la plateforme n'est pas en état de marche : {health.error} ; rétablissez-la, ou corrigez"
+                " platform.health_url, jusqu'à ce que « ospi-supervisor check » la dise en ordre",
+                code="health",
+            )
         return {
             "judgements": [{"rule": item.rule, "verdict": item.verdict.value} for item in judgements],
             RUNNING: self._running(),
@@ -67,14 +65,31 @@ class Prerequisites:
                 f"un service de la plateforme ne peut pas être piloté : {error}", code="services"
             ) from error
 
-    def _facts(self, room: Room, check: Callable[[], None]) -> MachineFacts:
+    def _wait_for_platform(self, room: Room, run: Run) -> tuple[MachineFacts, HealthFacts]:
         deadline = time.monotonic() + self.config.platform.health_timeout
         while True:
-            check()
-            facts = self.measure(room)
-            if facts.public_address_error is None or time.monotonic() > deadline:
-                return facts
+            run.check()
+            facts, health = self.measure(room), self.health.check(run.request.from_version)
+            if (facts.public_address_error is None and health.ok) or time.monotonic() > deadline:
+                return facts, health
             time.sleep(POLL_SECONDS)
 
     def undo(self, run: Run) -> None:
         """Nothing was changed."""
+
+
+def _tell(judgements: list[Judgement], run: Run) -> None:
+    """Warnings to the journal; RefusedError with all refusals."""
+    for judgement in judgements:
+        if judgement.verdict is Verdict.WARNING:
+            run.journal(
+                Level.WARNING,
+                f"{judgement.label} : {judgement.measured}, requis {judgement.required}. {judgement.remedy}",
+            )
+    if is_refused(judgements):
+        refusals = [
+            f"{judgement.label} : {judgement.measured}, requis {judgement.required}. {judgement.remedy}"
+            for judgement in judgements
+            if judgement.verdict is Verdict.REFUSED
+        ]
+        raise RefusedError("prérequis non remplis : " + " ; ".join(refusals), code="prerequisites")

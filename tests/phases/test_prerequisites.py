@@ -1,13 +1,16 @@
 """What refuses an update while users still have the platform, beyond the rules of the machine."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from ospi_supervisor.config import Config, ServiceTable
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.phases import prerequisites
 from ospi_supervisor.phases.prerequisites import Prerequisites
+from ospi_supervisor.platform.health import Health, HealthFacts
 from ospi_supervisor.platform.machine import boot_id, measure
 from ospi_supervisor.platform.services import Services
 from tests.phases.conftest import OLD, FileServices, MemoryRun
@@ -21,7 +24,7 @@ def run(make_run: Callable[[Phase], MemoryRun]) -> MemoryRun:
 
 
 def phase(config: Config, services: Services) -> Prerequisites:
-    return Prerequisites(config, lambda room: measure(config, OLD, room), lambda: 0, services)
+    return Prerequisites(config, lambda room: measure(config, OLD, room), lambda: 0, services, Health(config.platform))
 
 
 def test_what_runs_is_recorded_with_the_boot(
@@ -37,3 +40,39 @@ def test_a_service_of_which_nothing_can_be_told_refuses(
     unknown = ServiceTable(name="portail", start="true", stop="true", status="/no/such/command")
     with pytest.raises(RefusedError, match="« portail »"):
         phase(answering(prerequisites=EASY), Services([unknown], services.folder / "hold", None)).do(run)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"version": "11.4.0"}, "annonce la version 11.4.0 au lieu de 11.5.0"),
+        ({"status": 503}, "répond 503 au lieu de 200"),
+    ],
+)
+def test_a_platform_that_is_not_well_refuses_what_its_way_back_would_wait_for(
+    answer: dict[str, Any],
+    words: str,
+    run: MemoryRun,
+    services: FileServices,
+    answering: Callable[..., Config],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prerequisites, "POLL_SECONDS", 0.1)
+    with pytest.raises(RefusedError, match=f"{words} ; .*platform.health_url"):
+        phase(answering(**answer, prerequisites=EASY), services).do(run)
+
+
+def test_a_platform_that_is_still_starting_is_waited_for(
+    run: MemoryRun, services: FileServices, answering: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prerequisites, "POLL_SECONDS", 0.01)
+    check = Health.check
+    asked: list[str | None] = []
+
+    def starting(self: Health, version: str | None) -> HealthFacts:
+        asked.append(version)
+        return check(self, version) if len(asked) > 2 else HealthFacts(ok=False, version=None, error="démarre")
+
+    monkeypatch.setattr(Health, "check", starting)
+    phase(answering(prerequisites=EASY, platform={"health_timeout": 30}), services).do(run)
+    assert asked == [OLD] * 3
