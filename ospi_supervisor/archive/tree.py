@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -132,15 +132,27 @@ def drifted(tree: InstalledTree, writable: Iterable[str] = ()) -> list[str]:
         os.close(root)
 
 
+def altered(tree: InstalledTree, writable: Iterable[str], beat: Callable[[], None]) -> list[str]:
+    """The files that are no longer as recorded in kind, mode or contents. `beat` is called before each that is read.
+
+    Only those that drifted are read: a backup that puts access times back, a label or a link changes the inode of a
+    file that nobody altered. Raises OSError.
+    """
+    wrong = []
+    for path in drifted(tree, writable):
+        beat()
+        item = tree.record.items[os.fsencode(path)]
+        found = _found(tree, item)
+        if found is None or _identity(found) != _identity(item):
+            wrong.append(path)
+    return wrong
+
+
 def intact(tree: InstalledTree, item: Item) -> bool:
     """Whether the recorded file `item` still has its contents: hashed only where its inode changed. Raises OSError."""
-    path = os.fsencode(tree.root) + b"/" + item.path
-    if _inode_at(path) == item.inode:
+    if _inode_at(os.fsencode(tree.root) + b"/" + item.path) == item.inode:
         return True
-    try:
-        found = _describe(os.fsencode(tree.root), item.path, os.lstat(path))
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+    found = _found(tree, item)
     return found is not None and found.sha256 == item.sha256
 
 
@@ -198,6 +210,15 @@ def _describe(root: bytes, path: bytes, status: os.stat_result) -> Item | None:
     with open(full, "rb") as file:  # noqa: PTH123
         sha256 = hashlib.file_digest(file, "sha256").digest()
     return Item(path, EntryKind.FILE, mode, status.st_size, sha256, inode=_inode(status))
+
+
+def _found(tree: InstalledTree, item: Item) -> Item | None:
+    """What lies in the place of the recorded `item` now, hashed; None where nothing does that a record knows."""
+    root = os.fsencode(tree.root)
+    try:
+        return _describe(root, item.path, os.lstat(root + b"/" + item.path))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
 def _identity(item: Item) -> tuple[EntryKind, int, bytes, bytes]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ospi_supervisor.archive.tree import drifted
+from ospi_supervisor.archive.tree import altered
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.base import Facts, Run
 from ospi_supervisor.phases.release import InstalledReleases, manifest_of
@@ -23,11 +23,11 @@ class Start:
         tree = self.installed.tree(manifest.version)
         if tree is None:
             raise PlatformError(f"le relevé de la version {manifest.version} manque ; contactez le support")
-        altered = drifted(tree, manifest.writable)
-        if altered:
+        wrong = altered(tree, manifest.writable, run.check)
+        if wrong:
             raise PlatformError(
                 f"des fichiers de la version {manifest.version} ont été modifiés depuis leur installation, dont"
-                f" {altered[0]!r} ; contactez le support"
+                f" {wrong[0]!r} ; contactez le support"
             )
         start_what_ran(self.services, run)
         return {}
