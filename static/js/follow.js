@@ -1,7 +1,7 @@
 // Suivi, live: phases, progress, journal and the hooks' output, over Server-Sent Events, or by polling where
 // no stream is to be had. Survives the restart of the web process; never loses or repeats an event.
 
-import { request } from "./session.js";
+import { HTML, request } from "./session.js";
 import { duration } from "./words.js";
 
 const POLL_EVERY = 2000;
@@ -123,7 +123,7 @@ function showOutput(message) {
 /** The server's own account of it: outcome, expected time, whether a silence is normal. */
 async function refresh() {
   try {
-    const response = await request(root.dataset.state, { headers: { Accept: "text/html" } });
+    const response = await request(root.dataset.state, { headers: HTML });
     if (!response.ok) throw new Error(`${response.status}`);
     byId("etat").innerHTML = await response.text();
     link.hidden = true;

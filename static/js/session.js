@@ -4,23 +4,59 @@ document.documentElement.classList.add("script");
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`);
 
-export const csrfToken = () => meta("csrf-token").content;
+const csrfToken = () => meta("csrf-token").content;
 
 function renewCsrfToken(token) {
   meta("csrf-token").content = token;
   for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = token;
 }
 
-/** fetch with our headers. A session that has ended is opened again in place, then the request is made anew. */
-export async function request(address, { headers = {}, ...options } = {}) {
-  for (;;) {
-    const response = await fetch(address, {
-      ...options,
-      headers: { Accept: "application/json", "X-CSRFToken": csrfToken(), ...headers },
-    });
-    if (response.status !== 401) return response;
-    await signInAgain();
+/** For a piece of a page. JSON comes first: signed out, the answer is then 401 and not the whole sign-in page. */
+export const HTML = { Accept: "application/json, text/html;q=0.9" };
+
+let confirming = null; // a password on its way to the server: its answer may bring this browser another session
+
+/**
+ * fetch with our headers. A session renewed meanwhile (the password confirmed here, a sign-in in another tab) is taken
+ * up; one that has ended is opened again in place; then the request is made anew.
+ */
+export async function request(address, options = {}) {
+  let response = await send(address, options);
+  for (let takenUp = false; await isAboutSession(response); takenUp = true) {
+    if (takenUp || !await takeUpSession()) await signInAgain();
+    response = await send(address, options);
   }
+  return response;
+}
+
+/** `confirms` tells the request that carries a password. */
+function send(address, { headers = {}, confirms = false, ...options }) {
+  const answer = fetch(address, {
+    ...options,
+    headers: { Accept: "application/json", "X-CSRFToken": csrfToken(), ...headers },
+  });
+  if (confirms) confirming = answer.catch(() => {});
+  return answer;
+}
+
+async function isAboutSession(response) {
+  if (response.status === 400) return (await reason(response.clone())).code === "csrf";
+  return response.status === 401;
+}
+
+/** Whether this browser is signed in after all; the page then holds that session's token. */
+async function takeUpSession() {
+  await confirming; // the server ends the former session before we have the cookie of the new one
+  const { username } = await askWhoIsSignedIn();
+  return Boolean(username);
+}
+
+async function askWhoIsSignedIn() {
+  const response = await fetch(meta("sign-in").content, { headers: { Accept: "application/json" } });
+  if (!response.ok) throw new Error((await reason(response)).message);
+  const session = await response.json();
+  renewCsrfToken(session.csrf_token);
+  return session;
 }
 
 /** What the server says went wrong, in its own words. */
@@ -44,12 +80,10 @@ function signInAgain() {
 }
 
 async function postSignIn(fields) {
-  const address = meta("sign-in").content;
-  const json = { Accept: "application/json" };
-  renewCsrfToken((await (await fetch(address, { headers: json })).json()).csrf_token);
-  const response = await fetch(address, {
+  await askWhoIsSignedIn();
+  const response = await fetch(meta("sign-in").content, {
     method: "POST",
-    headers: { ...json, "X-CSRFToken": csrfToken() },
+    headers: { Accept: "application/json", "X-CSRFToken": csrfToken() },
     body: new URLSearchParams(fields),
   });
   if (!response.ok) return (await reason(response)).message;

@@ -1,6 +1,6 @@
 // The Import tab: sends the archive, shows what the server says of it, and asks for its installation.
 
-import { askInDialog, csrfToken, reason, request } from "./session.js";
+import { askInDialog, HTML, reason, request } from "./session.js";
 import { memory, Refused, retry, Upload } from "./tus.js";
 import { duration, size } from "./words.js";
 
@@ -108,7 +108,7 @@ function showCard(of) {
 }
 
 async function loadCard(id, isWanted) {
-  const response = await request(`${form.dataset.uploads}/${id}/fiche`, { headers: { Accept: "text/html" } });
+  const response = await request(`${form.dataset.uploads}/${id}/fiche`, { headers: HTML });
   if (!response.ok || !isWanted()) return false;
   const html = await response.text();
   if (!isWanted()) return false;
@@ -156,9 +156,12 @@ async function askForImport(importForm) {
 
 /** The server's answer; the password is asked for where it wants it again. */
 async function postImport(importForm) {
-  const post = (extra = {}) => request(importForm.action, {
+  const fields = new FormData(importForm);
+  fields.delete("csrf_token"); // the header carries the one in force when it is sent
+  const post = () => request(importForm.action, {
     method: "POST",
-    body: new URLSearchParams({ ...Object.fromEntries(new FormData(importForm)), csrf_token: csrfToken(), ...extra }),
+    body: new URLSearchParams(fields),
+    confirms: fields.has("password"),
   });
   const asksAgain = async (answer) => {
     const why = answer.ok ? null : await reason(answer.clone());
@@ -171,7 +174,8 @@ async function postImport(importForm) {
     title: "Confirmez votre identité",
     text: `${text}.`,
     attempt: async ({ password }) => {
-      response = await post({ password });
+      fields.set("password", password);
+      response = await post();
       return asksAgain(response);
     },
   });

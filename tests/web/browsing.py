@@ -6,8 +6,16 @@ from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
 
+from tests.support.site import PASSWORD
+
 CREATION = re.compile(r"/televersements$")
 SLICES = re.compile(r"/televersements/[0-9a-f]{32}$")
+
+
+def sign_in(page: Page) -> None:
+    page.fill("[name=username]", "admin")
+    page.fill("[name=password]", PASSWORD)
+    page.click("text=Se connecter")
 
 
 def choose(page: Page, archive: Path) -> None:

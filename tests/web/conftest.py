@@ -9,9 +9,10 @@ from playwright.sync_api import Browser as RealBrowser
 from playwright.sync_api import Page
 
 from tests.conftest import PATIENCE_MS
-from tests.support.site import PASSWORD, Archives, Browser, Site, answering_platform, make_archives
+from tests.support.site import Archives, Browser, Site, answering_platform, make_archives
 from tests.support.system import free_port
 from tests.support.web_process import WebProcess, web_process
+from tests.web.browsing import sign_in
 
 
 @pytest.fixture(scope="session")
@@ -54,9 +55,7 @@ def page(web: WebProcess, browser: RealBrowser) -> Iterator[Page]:
     # The browser's own reader of PDF takes keys and clicks from the page while it loads; the demo's tests show it.
     page.route(re.compile(r"/notice(#.*)?$"), lambda route: route.fulfill(content_type="text/plain", body="Notice"))
     page.goto(f"{web.url}/mises-a-jour/import")
-    page.fill("[name=username]", "admin")
-    page.fill("[name=password]", PASSWORD)
-    page.click("text=Se connecter")
+    sign_in(page)
     page.wait_for_url("**/mises-a-jour/import")
     yield page
     context.close()
