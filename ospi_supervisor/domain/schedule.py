@@ -8,8 +8,9 @@ START_WINDOW = timedelta(hours=1)
 """How late a run may still start. A server that was off for longer waits for the next night: never at noon."""
 
 INSTALL_WINDOW = timedelta(hours=4)
-"""How long after its start a run may still begin to install: a slow fetch must not stop the platform at breakfast. What
-it fetched is there the next night."""
+"""How long after its hour a planned update may still begin, or go on after a crash in which users kept the platform:
+neither a slow fetch nor a server that was off must stop the platform at breakfast. What was fetched is there the next
+night."""
 
 _ONE_DAY = timedelta(days=1)
 
@@ -37,6 +38,11 @@ def stable_delay(server_id: str, jitter: timedelta) -> timedelta:
     digest = hashlib.sha256(server_id.encode()).digest()
     fraction = int.from_bytes(digest[:8]) / 2**64
     return timedelta(seconds=int(jitter.total_seconds() * fraction))
+
+
+def is_late(planned: datetime | None, now: datetime) -> bool:
+    """Whether an update planned for then must not begin any more; never where none is planned."""
+    return planned is not None and now >= planned + INSTALL_WINDOW
 
 
 def due_night(plan: NightlyPlan, now: datetime, last: date | None) -> date | None:

@@ -66,6 +66,19 @@ class Course:
             return
         self.reopen()
 
+    def forward_unless_late(self, first: Phase) -> None:
+        """The same, from before users lost the platform; one whose hour is long past is cancelled instead."""
+        if not self.record.is_late():
+            self.forward(first)
+            return
+        self.turn_back(
+            first,
+            CancelledError(
+                "l'heure prévue est passée depuis trop longtemps : la mise à jour est annulée pour ne pas arrêter la"
+                " plateforme en pleine journée"
+            ),
+        )
+
     def turn_back(self, phase: Phase, error: Exception) -> None:
         """`phase` failed, or was cancelled: undo it and all before it."""
         cancelled = isinstance(error, CancelledError)

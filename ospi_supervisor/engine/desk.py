@@ -112,7 +112,7 @@ class Desk:
         """
         with self.store.transaction():
             check_nothing_waits(self.store.awaiting_intervention())
-            if update.start_at is None:
+            if not update.waits(now):
                 self._check_idle()
             update_id = self.store.admit(update, now)
             self._journal(update_id, Phase.VERIFY, Level.INFO, reason, now)

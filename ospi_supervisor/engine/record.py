@@ -14,6 +14,7 @@ from ospi_supervisor.domain.lifecycle import (
     locks_version,
     phases_to_undo,
 )
+from ospi_supervisor.domain.schedule import is_late
 from ospi_supervisor.engine.reserve import Reserve
 from ospi_supervisor.errors import StateError
 from ospi_supervisor.phases.base import Level
@@ -50,6 +51,7 @@ class Record:
         self.failed_phase = update.failed_phase
         self.cancelled = update.failed_phase is not None and update.failure is None
         self.attempts = update.attempts
+        self.planned_at = update.start_at
         self.statuses = {phase: stored.status for phase, stored in update.phases.items()}
         self.started_at = {phase: stored.started_at for phase, stored in update.phases.items()}
         self.facts: dict[Phase, dict[str, Any]] = {phase: stored.facts for phase, stored in update.phases.items()}
@@ -74,6 +76,10 @@ class Record:
         """Whether an administrator asked for the update's end."""
         stored = self._store.load(self.update_id)
         return stored is not None and stored.cancel_requested
+
+    def is_late(self) -> bool:
+        """Whether the hour it was planned for is too long past to take the platform from its users."""
+        return is_late(self.planned_at, self._clock())
 
     # --- a phase's course -------------------------------------------------------------------------------------
 

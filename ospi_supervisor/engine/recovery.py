@@ -43,7 +43,7 @@ def recover(course: Course) -> None:
     elif record.failed_phase is not None:
         course.back()
     elif rule.recovery is Recovery.AGAIN:
-        course.forward(_next(course))
+        course.forward_unless_late(_next(course))
     elif rule.recovery is Recovery.ROLL_BACK:
         course.turn_back(phase, PlatformError(f"interruption du service ou du serveur (« {rule.title} »)"))
     elif _next(course) is Phase.REOPEN:

@@ -31,7 +31,7 @@ FILE_MODE = 0o640
 
 @dataclass(frozen=True, kw_only=True)
 class NewUpdate:
-    """An update as it is admitted. With `start_at` it is scheduled, else queued."""
+    """An update as it is admitted. With a `start_at` to come it is scheduled, else queued."""
 
     product: str
     from_version: str
@@ -41,6 +41,10 @@ class NewUpdate:
     notice_sha256: str | None
     notice_read_at: datetime | None
     start_at: datetime | None
+
+    def waits(self, now: datetime) -> bool:
+        """Whether its hour is to come."""
+        return self.start_at is not None and self.start_at > now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +68,7 @@ class StoredUpdate:
     source: str
     requested_by: str
     archive: Path
+    start_at: datetime | None
     started_at: datetime | None
     failed_phase: Phase | None
     failure: str | None
@@ -121,7 +126,7 @@ class EngineStore:
 
     def admit(self, update: NewUpdate, now: datetime) -> int:
         """A new update with its pending phases: its number. A second one under way is refused by the database."""
-        status = UpdateStatus.SCHEDULED if update.start_at else UpdateStatus.QUEUED
+        status = UpdateStatus.SCHEDULED if update.waits(now) else UpdateStatus.QUEUED
         values = vars(update) | {"archive": str(update.archive), "status": status, "queued_at": now}
         with self.transaction() as database:
             update_id = int(Update.insert(**values).execute(database))
@@ -285,6 +290,7 @@ def _stored(row: Any, phases: list[Any]) -> StoredUpdate:
         source=row.source,
         requested_by=row.requested_by,
         archive=Path(row.archive),
+        start_at=row.start_at,
         started_at=row.started_at,
         failed_phase=Phase(row.failed_phase) if row.failed_phase else None,
         failure=row.failure,

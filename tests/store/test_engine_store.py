@@ -1,6 +1,7 @@
 """What the worker's database itself guarantees."""
 
 import stat
+from datetime import timedelta
 
 import pytest
 from peewee import IntegrityError
@@ -9,6 +10,8 @@ from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.errors import ConfigurationError
 from ospi_supervisor.store.engine_store import EngineStore
 from tests.support.engine import Bench, now
+
+SOON = timedelta(minutes=1)
 
 
 def test_the_database_refuses_a_second_update_under_way(bench: Bench) -> None:
@@ -19,8 +22,8 @@ def test_the_database_refuses_a_second_update_under_way(bench: Bench) -> None:
 
 
 def test_scheduled_and_ended_updates_do_not_stand_in_the_way(bench: Bench) -> None:
-    bench.admit(start_at=now())
-    bench.admit(start_at=now())
+    bench.admit(start_at=now() + SOON)
+    bench.admit(start_at=now() + SOON)
     bench.admit()
     bench.store().finish(3, UpdateStatus.SUCCEEDED, now())
     assert bench.admit() == 4
@@ -28,10 +31,10 @@ def test_scheduled_and_ended_updates_do_not_stand_in_the_way(bench: Bench) -> No
 
 def test_the_update_under_way_comes_before_one_that_is_due(bench: Bench) -> None:
     store = bench.store()
-    due = bench.admit(start_at=now())
-    assert store.next_update(now()) == due
+    due = bench.admit(start_at=now() + SOON)
+    assert store.next_update(now() + SOON) == due
     queued = bench.admit()
-    assert store.next_update(now()) == queued
+    assert store.next_update(now() + SOON) == queued
 
 
 def test_an_update_cancelled_in_the_meantime_does_not_begin(bench: Bench) -> None:
@@ -44,7 +47,7 @@ def test_an_update_cancelled_in_the_meantime_does_not_begin(bench: Bench) -> Non
 
 def test_a_scheduled_update_does_not_begin_beside_another(bench: Bench) -> None:
     store = bench.store()
-    due = bench.admit(start_at=now())
+    due = bench.admit(start_at=now() + SOON)
     queued = bench.admit()
     assert not store.begin(due, "11.5.0", now())
     assert store.begin(queued, "11.5.0", now())

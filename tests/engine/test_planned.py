@@ -1,0 +1,69 @@
+"""An update that was planned for an hour: it begins then, or a little later, and never in the middle of the day."""
+
+import signal
+from datetime import timedelta
+
+import pytest
+
+from ospi_supervisor.domain.lifecycle import Phase, Recovery, UpdateStatus, rule_of
+from ospi_supervisor.domain.schedule import INSTALL_WINDOW
+from tests.support.engine import Bench, kill, now
+
+BEFORE_THE_PAGE = [phase for phase in Phase if rule_of(phase).recovery is Recovery.AGAIN]
+BEHIND_THE_PAGE = [phase for phase in Phase if rule_of(phase).recovery is Recovery.ROLL_BACK]
+
+
+def run_later(bench: Bench, after: timedelta) -> None:
+    """Let a new engine run what is to be run, `after` from now."""
+    engine = bench.engine()
+    engine.clock = lambda: now() + after
+    engine.run_due()
+
+
+def test_it_begins_within_its_window(bench: Bench) -> None:
+    bench.admit(start_at=now() + timedelta(minutes=1))
+    assert bench.status() is UpdateStatus.SCHEDULED
+    run_later(bench, timedelta(0))
+    assert bench.status() is UpdateStatus.SCHEDULED
+    run_later(bench, INSTALL_WINDOW)
+    assert bench.status() is UpdateStatus.SUCCEEDED
+
+
+def test_a_server_that_was_off_does_not_begin_it_in_the_middle_of_the_day(bench: Bench) -> None:
+    bench.admit(start_at=now() + timedelta(minutes=1))
+    run_later(bench, INSTALL_WINDOW + timedelta(minutes=2))
+    assert bench.status() is UpdateStatus.CANCELLED
+    assert (bench.effects(), bench.locked_versions()) == (set(), [])
+    assert "L'heure prévue est passée" in bench.journal("warning")[0]
+
+
+@pytest.mark.parametrize("phase", BEFORE_THE_PAGE)
+def test_after_a_crash_it_does_not_take_the_platform_from_its_users_at_noon(bench: Bench, phase: Phase) -> None:
+    bench.admit(start_at=now())
+    assert bench.run_in_process({f"did {phase}": kill}) == -signal.SIGKILL
+    run_later(bench, INSTALL_WINDOW)
+    assert bench.status() is UpdateStatus.CANCELLED
+    assert (bench.effects(), bench.locked_versions()) == (set(), [])
+    assert "do maintenance" not in bench.traced()
+
+
+@pytest.mark.parametrize("phase", BEFORE_THE_PAGE)
+def test_after_a_crash_it_goes_on_within_its_window(bench: Bench, phase: Phase) -> None:
+    bench.admit(start_at=now())
+    bench.run_in_process({f"did {phase}": kill})
+    run_later(bench, INSTALL_WINDOW / 2)
+    assert bench.status() is UpdateStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("phase", BEHIND_THE_PAGE)
+def test_once_users_lost_the_platform_the_hour_says_nothing(bench: Bench, phase: Phase) -> None:
+    bench.admit(start_at=now())
+    bench.run_in_process({f"did {phase}": kill})
+    run_later(bench, INSTALL_WINDOW)
+    assert bench.status() is UpdateStatus.ROLLED_BACK
+
+
+def test_one_that_was_not_planned_may_begin_at_any_hour(bench: Bench) -> None:
+    bench.admit()
+    run_later(bench, timedelta(days=1))
+    assert bench.status() is UpdateStatus.SUCCEEDED
