@@ -10,12 +10,13 @@ from ospi_supervisor.archive.tree import Difference, audit, record_tree
 from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.checks import Finding, check_nothing_precious_in_releases, run_checks
+from ospi_supervisor.checks import Finding, run_checks
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.manifest import Manifest, check_manifest
 from ospi_supervisor.domain.versions import parse_version
 from ospi_supervisor.errors import BackupError, BusyError, ConfigurationError, PlatformError
 from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.phases.places import check_nothing_precious_in_releases
 from ospi_supervisor.phases.registry import Adapters
 from ospi_supervisor.phases.release import InstalledReleases
 from ospi_supervisor.platform.proxy import Kind, render_proxy

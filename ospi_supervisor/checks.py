@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config import Config
-from ospi_supervisor.errors import ConfigurationError, SupervisorError
+from ospi_supervisor.errors import SupervisorError
+from ospi_supervisor.phases.places import check_nothing_precious_in_releases
 from ospi_supervisor.phases.registry import Adapters
 from ospi_supervisor.phases.release import record_path
 from ospi_supervisor.platform.switch import is_emptied_by_a_reboot
@@ -150,17 +151,6 @@ def _health(config: Config, adapters: Adapters) -> Findings:
         yield Level.OK, f"la plateforme répond, en version {facts.version}"
     else:
         yield Level.ERROR, f"la plateforme ne répond pas comme attendu : {facts.error}"
-
-
-def check_nothing_precious_in_releases(config: Config) -> None:
-    """ConfigurationError where data or configuration lies in a release: it would vanish with it."""
-    releases = config.platform.root / "releases"
-    precious = [*config.platform.data_dirs, config.backup.directory, config.supervisor.state_dir]
-    for path in precious:
-        if path.resolve().is_relative_to(releases.resolve()):
-            raise ConfigurationError(
-                f"{path} est sous {releases} et disparaîtrait avec une version ; déplacez ce dossier ailleurs"
-            )
 
 
 CHECKS: dict[str, Check] = {

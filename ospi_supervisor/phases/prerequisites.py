@@ -9,6 +9,7 @@ from ospi_supervisor.domain.plan import Room, room_needed
 from ospi_supervisor.domain.prerequisites import Judgement, MachineFacts, Requirements, Verdict, is_refused, judge
 from ospi_supervisor.errors import PlatformError, RefusedError
 from ospi_supervisor.phases.base import Facts, Level, Run
+from ospi_supervisor.phases.places import check_nothing_precious_in_releases
 from ospi_supervisor.phases.release import manifest_of
 from ospi_supervisor.phases.stop import RUNNING
 from ospi_supervisor.platform.health import Health, HealthFacts
@@ -34,10 +35,12 @@ class Prerequisites:
     health: Health
 
     def do(self, run: Run) -> Facts:
-        """RefusedError naming every rule that refuses, or the service of which nothing can be told.
+        """RefusedError naming every rule that refuses, or the service of which nothing can be told; ConfigurationError
+        where data lie in a release.
 
         The facts say which services run, and in which boot of the machine, for phase 6.
         """
+        check_nothing_precious_in_releases(self.config)
         manifest = manifest_of(run)
         room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data_bytes=self.data_bytes())
         needs = Requirements(version=manifest.requires, os=manifest.os)

@@ -1,13 +1,14 @@
 """What refuses an update while users still have the platform, beyond the rules of the machine."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ospi_supervisor.config import Config, ServiceTable
 from ospi_supervisor.domain.lifecycle import Phase
-from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.errors import ConfigurationError, RefusedError
 from ospi_supervisor.phases import prerequisites
 from ospi_supervisor.phases.prerequisites import Prerequisites
 from ospi_supervisor.platform.health import Health, HealthFacts
@@ -76,3 +77,11 @@ def test_a_platform_that_is_still_starting_is_waited_for(
     monkeypatch.setattr(Health, "check", starting)
     phase(answering(prerequisites=EASY, platform={"health_timeout": 30}), services).do(run)
     assert asked == [OLD] * 3
+
+
+def test_data_in_a_release_refuse(
+    run: MemoryRun, services: FileServices, answering: Callable[..., Config], tmp_path: Path
+) -> None:
+    config = answering(prerequisites=EASY, platform={"data_dirs": [str(tmp_path / "platform/current/data")]})
+    with pytest.raises(ConfigurationError, match="current/data est dans une version"):
+        phase(config, services).do(run)

@@ -1,0 +1,69 @@
+"""Nothing that must stay may lie in a release."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ospi_supervisor.bootstrap import make_adapters, make_administration
+from ospi_supervisor.checks import CHECKS
+from ospi_supervisor.config import Config
+from ospi_supervisor.errors import ConfigurationError
+from ospi_supervisor.phases.places import check_nothing_precious_in_releases
+
+Tables = dict[str, dict[str, Any]]
+
+
+def through(folder: Path) -> list[Tables]:
+    """Each key that names what must stay, with a path in `folder`."""
+    database = {"name": "p", "url": f"sqlite:///{folder}/p.db"}
+    return [
+        {"platform": {"data_dirs": [f"{folder}/data"]}},
+        {"platform": {"databases": [database]}},
+        {"backup": {"directory": f"{folder}/backups"}},
+        {"supervisor": {"state_dir": f"{folder}/state"}},
+        {"maintenance": {"flag": f"{folder}/flag"}},
+        {"maintenance": {"page_dir": f"{folder}/page"}},
+    ]
+
+
+@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("place", ["current", "releases/11.5.0", "elsewhere/../current", "alias"])
+@pytest.mark.parametrize("current_is_a_link", [True, False])
+def test_a_path_in_a_release_is_refused(
+    number: int, place: str, current_is_a_link: bool, make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    root = tmp_path / "platform"
+    (root / "releases/11.5.0").mkdir(parents=True)
+    if current_is_a_link:
+        (root / "current").symlink_to("releases/11.5.0")
+    else:
+        (root / "current").mkdir()
+    (root / "alias").symlink_to("current")
+    with pytest.raises(ConfigurationError, match="est dans une version"):
+        check_nothing_precious_in_releases(make_config(**through(root / place)[number]))
+
+
+def test_a_release_whose_own_link_leads_out_is_refused_too(make_config: Callable[..., Config], tmp_path: Path) -> None:
+    """The next release may not have that link."""
+    current = tmp_path / "platform/current"
+    current.mkdir(parents=True)
+    (current / "data").symlink_to(tmp_path / "data")
+    with pytest.raises(ConfigurationError, match="current/data"):
+        check_nothing_precious_in_releases(make_config(platform={"data_dirs": [str(current / "data")]}))
+
+
+def test_beside_the_releases_all_is_well(make_config: Callable[..., Config], tmp_path: Path) -> None:
+    check_nothing_precious_in_releases(make_config(platform={"data_dirs": [str(tmp_path / "platform/data")]}))
+
+
+def test_adopt_refuses_before_it_renames_and_check_says_it(make_config: Callable[..., Config], tmp_path: Path) -> None:
+    current = tmp_path / "platform/current"
+    (current / "data").mkdir(parents=True)
+    config = make_config(platform={"databases": [{"name": "p", "url": f"sqlite:///{current}/data/p.db"}]})
+    with pytest.raises(ConfigurationError, match=r"p\.db est dans une version"):
+        make_administration(config).adopt("11.5.0")
+    assert not current.is_symlink()
+    with pytest.raises(ConfigurationError, match=r"p\.db est dans une version"):
+        list(CHECKS["places"](config, make_adapters(config)))
