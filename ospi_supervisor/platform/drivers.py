@@ -146,8 +146,12 @@ class SystemdDriver:
         return starting or facts["ActiveState"] in UP
 
     def start(self) -> None:
-        """Start the unit and wait until it is active."""
+        """Start the unit and wait until it is active.
+
+        systemd's count of recent starts begins anew: deaths in one release must not forbid the start in another.
+        """
         if self._state() not in UP:
+            self._systemctl("reset-failed", self._unit)
             output = self._systemctl("start", self._unit)
             _wait(lambda: self._state() in SETTLED, self._timeout)
             self._expect(self._state() in UP, "ne démarre pas", output)

@@ -28,8 +28,10 @@ if verb == "show":
     print("LoadState=" + (facts.get("load", "loaded") if facts else "not-found"))
     print("ActiveState=" + facts.get("active", "inactive"))
     print("SubState=" + facts.get("sub", ""))
+elif verb == "reset-failed":
+    facts.pop("limited", None)
 elif verb == "start":
-    held = facts.get("held") and Path(facts["held"]).exists()
+    held = facts.get("limited") or (facts.get("held") and Path(facts["held"]).exists())
     facts["active"] = facts.get("after_start", "active") if not held else facts["active"]
     if facts["active"] == "failed":
         print("Job for " + unit + " failed.")
@@ -85,7 +87,11 @@ def test_stop_and_start_are_repeatable_and_verified(systemd: FakeSystemd) -> Non
     for _ in range(2):
         driver.start()
         assert driver.is_running()
-    assert systemd.verbs() == ["stop --no-block portail.service", "start portail.service"]
+    assert systemd.verbs() == [
+        "stop --no-block portail.service",
+        "reset-failed portail.service",
+        "start portail.service",
+    ]
 
 
 def test_the_hold_is_a_drop_in_written_once(systemd: FakeSystemd) -> None:
@@ -104,6 +110,12 @@ def test_a_unit_that_is_held_does_not_start_and_that_is_said(systemd: FakeSystem
         systemd.driver().start()
     systemd.hold.unlink()
     systemd.driver().start()
+
+
+def test_a_unit_that_died_too_often_starts_again(systemd: FakeSystemd) -> None:
+    systemd.knows(portail={"active": "failed", "limited": True})
+    systemd.driver().start()
+    assert systemd.driver().is_running()
 
 
 def test_a_unit_that_fails_to_start_is_named_with_systemds_words(systemd: FakeSystemd) -> None:
