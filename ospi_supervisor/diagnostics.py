@@ -25,7 +25,7 @@ from ospi_supervisor.checks import Finding
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.prerequisites import MachineFacts
 from ospi_supervisor.platform.systemd import WEB_UNIT, WORKER_UNIT
-from ospi_supervisor.redaction import Redactor, secret_files, secrets_in
+from ospi_supervisor.redaction import redactor_of
 from ospi_supervisor.store.engine_reader import EngineReader
 
 UPDATES_TOLD = 10
@@ -56,9 +56,7 @@ class Diagnostics:
 
     def bundle(self) -> bytes:
         """The zip. Secrets are taken out of every part, whatever brought them there."""
-        document = _plain(self.config)
-        files = [*secret_files(document), self.config.paths.secret_key]
-        redactor = Redactor(secrets_in(files))
+        redactor = redactor_of(self.config)
         packed = io.BytesIO()
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for name, part in self._parts():

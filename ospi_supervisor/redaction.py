@@ -7,14 +7,27 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import msgspec
+
+from ospi_supervisor.config import Config
+
 MASK = "***"
-_NAMES = r"(?:pgpassword|password|passwd|mot_de_passe|secret|token|api_?key)"
-_PATTERNS = (
-    # The user's name and password in an address; a careless password may hold an @ itself.
-    (re.compile(r"(://[^\s/:@]*:)[^\s/]*@"), rf"\1{MASK}@"),
-    # NAME=value, NAME: value, "NAME": "value"
-    (re.compile(rf"""(?i)((?<![a-z0-9]){_NAMES}["']?\s*[=:]\s*["']?)[^\s"',]+"""), rf"\1{MASK}"),
-    (re.compile(rf"(?i)((?:--{_NAMES}|bearer)\s+)[^\s\"',]+"), rf"\1{MASK}"),
+_NAME = (
+    r"(?:password|passwd|passphrase|mot[_ -]de[_ -]passe|(?<![a-z])mdp|secret|token|(?:api|access|private)[_-]?key)"
+    r"(?:[_-](?!(?:file|dir|path)\b)[a-z0-9]++)*+"  # SECRET_KEY holds one; password_file only says where it is
+)
+_ASSIGNED = r"""\\*["']?\s*(?:=>|[=:])\s*"""
+# To the quote that it began with, at whatever depth of JSON within JSON, or to the line's end; else one word, and the
+# comma that follows is not part of it.
+_VALUE = r"""(?:(?P<quote>\\*["'])[^\n]*?(?:(?<!\\)(?P=quote)|$)|[^\s"',](?:[^\s"']*[^\s"',])?)"""
+_IN_AN_ADDRESS = re.compile(r"(://[^\s/:@]*:)[^\s/]*@")  # a careless password may hold an @ itself
+_PATTERNS = tuple(
+    re.compile(f"(?im)(?P<before>{before}){_VALUE}")
+    for before in (
+        rf"""{_NAME}(?:{_ASSIGNED}|\s+(?=\\*["']))""",  # NAME=value, "NAME": "value", SQL's PASSWORD 'value'
+        rf"(?:--{_NAME}|bearer)\s+",
+        rf"authorization{_ASSIGNED}(?:[a-z]+\s+)?",
+    )
 )
 
 
@@ -29,9 +42,16 @@ class Redactor:
         """The text without them."""
         for secret in self._known:
             text = text.replace(secret, MASK)
-        for pattern, replacement in _PATTERNS:
-            text = pattern.sub(replacement, text)
+        text = _IN_AN_ADDRESS.sub(rf"\1{MASK}@", text)
+        for pattern in _PATTERNS:
+            text = pattern.sub(_masked, text)
         return text
+
+
+def redactor_of(config: Config) -> Redactor:
+    """One that knows every secret of this configuration that can be read here, as it is now."""
+    document = msgspec.to_builtins(config, enc_hook=str)
+    return Redactor(secrets_in([*secret_files(document), config.paths.secret_key]))
 
 
 def secrets_in(files: Iterable[Path]) -> Iterator[str]:
@@ -54,6 +74,11 @@ def secret_files(document: Any) -> Iterator[Path]:
     elif isinstance(document, list | tuple):
         for value in document:
             yield from secret_files(value)
+
+
+def _masked(found: re.Match[str]) -> str:
+    quote_mark = found["quote"] or ""
+    return f"{found['before']}{quote_mark}{MASK}{quote_mark}"
 
 
 def _spellings(secret: str) -> set[str]:

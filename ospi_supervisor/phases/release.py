@@ -16,6 +16,7 @@ from ospi_supervisor.files import write_atomically
 from ospi_supervisor.phases.base import Level, Run
 from ospi_supervisor.platform.hooks import run_hook
 from ospi_supervisor.platform.releases import Releases
+from ospi_supervisor.redaction import redactor_of
 
 
 def manifest_facts(manifest: Manifest) -> dict[str, Any]:
@@ -88,6 +89,8 @@ class ReleaseHooks:
         manifest = manifest_of(run)
         hooks = manifest.hooks_of(phase)
         release = self.releases.path(manifest.version)
+        # Here, where the secrets can be read: what hooks print is kept for accounts that may not read them.
+        clean = redactor_of(self.config).clean
         for position, hook in enumerate(hooks):
             run.journal(Level.INFO, f"{hook.title}…")
 
@@ -104,6 +107,7 @@ class ReleaseHooks:
                 on_progress=on_progress,
                 on_line=run.output,
                 beat=run.check,
+                clean=clean,
             )
 
     def changed_folders(self, run: Run) -> list[Path]:

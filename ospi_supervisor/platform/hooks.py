@@ -39,13 +39,15 @@ def run_hook(
     on_progress: Callable[[float, str], None],
     on_line: Callable[[str], None],
     beat: Callable[[], None],
+    clean: Callable[[str], str],
 ) -> None:
     """Run one hook to its end; HookError with its last line where it fails or takes more than `timeout` seconds.
 
     `env` is the contract's environment. `beat` is called several times a second, and what it raises ends the
-    hook. However the hook ends, every process that it left is killed before this returns.
+    hook. However the hook ends, every process that it left is killed before this returns. Nothing of what it prints
+    leaves this function without having gone through `clean`: it knows secrets that its readers may not.
     """
-    reader = _Reader(on_progress, on_line)
+    reader = _Reader(on_progress, on_line, clean)
     try:
         process = spawn([executable], account=account, cwd=cwd, output=subprocess.PIPE, env=env)
     except OSError as error:
@@ -109,9 +111,12 @@ def _read(descriptor: int, patience: float) -> bytes:
 class _Reader:
     """Cuts output into lines and tells progress from log."""
 
-    def __init__(self, on_progress: Callable[[float, str], None], on_line: Callable[[str], None]) -> None:
+    def __init__(
+        self, on_progress: Callable[[float, str], None], on_line: Callable[[str], None], clean: Callable[[str], str]
+    ) -> None:
         self._on_progress = on_progress
         self._on_line = on_line
+        self._clean = clean
         self._rest = b""
         self._last = ""
 
@@ -138,7 +143,7 @@ class _Reader:
         while len(raw) > MAX_LINE_BYTES:
             self._tell(raw[:MAX_LINE_BYTES])
             raw = raw[MAX_LINE_BYTES:]
-        line = raw.rstrip(b"\r").decode("utf-8", errors="replace")
+        line = self._clean(raw.rstrip(b"\r").decode("utf-8", errors="replace"))
         if line.startswith("@progress") and (match := _PROGRESS.fullmatch(line)) and float(match[1]) <= 100:
             self._on_progress(float(match[1]), match[2] or "")
         else:

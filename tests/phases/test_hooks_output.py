@@ -22,7 +22,10 @@ exit 1
 
 
 def test_the_databases_password_reaches_neither_the_log_nor_the_failure(
-    tmp_path: Path, make_config: Callable[..., Config], make_run: Callable[[Phase], MemoryRun]
+    tmp_path: Path,
+    make_config: Callable[..., Config],
+    make_run: Callable[[Phase], MemoryRun],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "password").write_text(f"{PASSWORD}\n", encoding="utf-8")
     url, file = "postgresql://bi@127.0.0.1/entrepot", str(tmp_path / "password")
@@ -33,9 +36,12 @@ def test_the_databases_password_reaches_neither_the_log_nor_the_failure(
     hook.write_text(SCRIPT, encoding="utf-8")
     hook.chmod(0o755)
     run = make_run(Phase.MIGRATE)
-    manifest = Manifest(product="portail", version=NEW, hooks=(Hook(name="10-schema", title="Schéma", timeout=20),))
+    printed: list[str] = []
+    monkeypatch.setattr(run, "output", printed.append)
+    described = Hook(phase=HookPhase.MIGRATE, name=hook.name, timeout=20, title="Schéma")
+    manifest = Manifest(product="portail", version=NEW, hooks=(described,))
     run.known[Phase.VERIFY] = {"manifest": manifest_facts(manifest)}
     with pytest.raises(HookError) as failure:
         ReleaseHooks(config, releases).run(run, HookPhase.MIGRATE)
-    assert run.printed == ["connexion à postgresql://bi:***@127.0.0.1/entrepot", "mot : ***"]
+    assert printed == ["connexion à postgresql://bi:***@127.0.0.1/entrepot", "mot : ***"]
     assert "mot : ***" in str(failure.value)

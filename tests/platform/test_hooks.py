@@ -40,6 +40,7 @@ class Bench:
             on_progress=lambda percent, message: self.progress.append((percent, message)),
             on_line=self.lines.append,
             beat=self._beat,
+            clean=lambda text: text.replace("s3cret", "***"),
         )
 
     def _beat(self) -> None:
@@ -101,6 +102,14 @@ def test_errors_carry_the_code_and_the_last_line(bench: Bench) -> None:
     with pytest.raises(HookError, match=r"code 3.*colonne inconnue"):
         bench.run("echo premier; echo 'colonne inconnue' >&2; exit 3")
     assert bench.lines == ["premier", "colonne inconnue"]
+
+
+def test_what_it_prints_is_cleaned_wherever_it_goes(bench: Bench) -> None:
+    with pytest.raises(HookError) as error:
+        bench.run("echo avec s3cret\necho @progress 50 par s3cret\nprintf 'refus de s3cret'\nexit 3\n")
+    assert bench.lines == ["avec ***", "refus de ***"]
+    assert bench.progress == [(50.0, "par ***")]
+    assert "refus de ***" in str(error.value)
 
 
 def test_a_hook_that_dies_of_a_signal_is_an_error(bench: Bench) -> None:
