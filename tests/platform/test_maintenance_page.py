@@ -25,9 +25,13 @@ class Gate:
     stub: Stub
     switch: MaintenanceSwitch
     folder: Path
+    elsewhere: str = ""
+    """Where the platform sends users who are not signed in; empty where it does not."""
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
-        if not self.switch.is_on():
+        if not self.switch.is_on() and self.elsewhere:
+            reply(handler, 302, b"", {"Location": self.elsewhere})
+        elif not self.switch.is_on():
             html = f"<title>portail</title><h1>{handler.command} {handler.path}</h1>"
             reply(handler, 405 if handler.path == "/envoi" and handler.command == "GET" else 200, html.encode())
         elif handler.path == "/maintenance/status.json":
@@ -80,6 +84,17 @@ def test_it_goes_back_by_itself_to_the_address_asked_for(gate: Gate, page: Page)
     gate.switch.off()
     expect(page.locator("h1")).to_have_text("GET /rapports/12?annee=2025")
     assert page.url.endswith("/rapports/12?annee=2025#tableau")
+
+
+def test_it_goes_back_where_the_platform_sends_users_to_another_origin(
+    gate: Gate, make_stub: Callable[[Handle], Stub], page: Page
+) -> None:
+    sso = make_stub(lambda handler: reply(handler, 200, b"<h1>Connexion unique</h1>", {"Content-Type": "text/html"}))
+    gate.elsewhere = f"{sso.url}/connexion"
+    page.goto(f"{gate.stub.url}/rapports/12")
+    gate.switch.off()
+    expect(page.locator("h1")).to_have_text("Connexion unique")
+    assert page.url == gate.elsewhere
 
 
 @pytest.mark.parametrize(("action", "ends_at"), [("/saisie", "GET /saisie"), ("/envoi", "GET /")])
