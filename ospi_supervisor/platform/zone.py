@@ -9,13 +9,18 @@ LOCALTIME = Path("/etc/localtime")
 
 
 def local_zone() -> tzinfo:
-    """The zone with all its rules, not today's offset alone, found as the C library does: the variable TZ, else
-    `/etc/localtime`; UTC where neither names a zone."""
+    """The zone with all its rules, not today's offset alone: that of the variable TZ where it gives the name of a zone
+    or the path of its file, else that of `/etc/localtime`; UTC where neither gives one."""
     name = os.environ.get("TZ", "").removeprefix(":")
+    return _zone(name) or _zone(str(LOCALTIME)) or UTC
+
+
+def _zone(name: str) -> tzinfo | None:
+    """The zone called `name`, or in the file of that absolute path; None where there is none."""
     try:
-        if name:
-            return ZoneInfo(name)
-        with LOCALTIME.open("rb") as file:
+        if not name.startswith("/"):
+            return ZoneInfo(name) if name else None
+        with Path(name).open("rb") as file:
             return ZoneInfo.from_file(file)
-    except (ZoneInfoNotFoundError, FileNotFoundError, ValueError):
-        return UTC
+    except (ZoneInfoNotFoundError, OSError, ValueError):
+        return None
