@@ -12,7 +12,7 @@ from ospi_supervisor.archive.jobs import Inode, Job, Keep, Kept, Pack, Patch, Sl
 from ospi_supervisor.archive.layout import INDEX
 from ospi_supervisor.archive.reader import Archive
 from ospi_supervisor.archive.recognise import altered
-from ospi_supervisor.archive.tree import InstalledTree, Item, TreeRecord, links_refreshed
+from ospi_supervisor.archive.tree import InstalledTree, Item, TreeRecord, below, links_refreshed
 from ospi_supervisor.archive.unpackers import Unpackers, unpackers
 from ospi_supervisor.files import sync_tree
 
@@ -70,6 +70,7 @@ class _Staging:
     ) -> None:
         self._record = None if installed is None else installed.record
         self._entries = {entry.path: entry for entry in archive.entries(self._record)}
+        self._writable = below(archive.manifest.writable)
         self._packs = [
             Pack(member.name, member.offset, member.length, member.sha256, member.unpacked or 0)
             for member in archive.header.packs
@@ -215,11 +216,18 @@ class _Staging:
                 os.chmod(entry.path, entry.mode, dir_fd=target)
 
     def record(self) -> TreeRecord:
-        return TreeRecord(
-            {
-                path: Item(path, entry.kind, entry.mode, entry.size, entry.sha256, entry.target, self._inodes.get(path))
-                for path, entry in self._entries.items()
-            }
+        return TreeRecord({path: self._item(entry) for path, entry in self._entries.items()})
+
+    def _item(self, entry: Entry) -> Item:
+        return Item(
+            entry.path,
+            entry.kind,
+            entry.mode,
+            entry.size,
+            entry.sha256,
+            entry.target,
+            self._inodes.get(entry.path),
+            entry.path.startswith(self._writable),
         )
 
     def _advance(self, weight: int) -> None:

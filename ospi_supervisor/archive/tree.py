@@ -17,7 +17,7 @@ from ospi_supervisor.files import write_atomically
 
 
 class Item(msgspec.Struct, array_like=True, gc=False):
-    """One recorded path; `inode` is a file's."""
+    """One recorded path; `inode` is a file's. `writable` says that it lies where the release's programs may write."""
 
     path: bytes
     kind: EntryKind
@@ -26,6 +26,7 @@ class Item(msgspec.Struct, array_like=True, gc=False):
     sha256: bytes = b""
     target: bytes = b""
     inode: Inode | None = None
+    writable: bool = False  # last: records written before it was there are read as well
 
 
 class Change(StrEnum):
@@ -65,8 +66,11 @@ class TreeRecord:
         return (item for item in self.items.values() if item.kind is EntryKind.FILE)
 
     def by_contents(self) -> dict[bytes, Item]:
-        """For each contents, empty ones aside, one file that has them."""
-        return {item.sha256: item for item in self.files() if item.size and item.inode is not None}
+        """For each contents, empty ones aside, one file that has them: where programs may write only for want of
+        another."""
+        usable = [item for item in self.files() if item.size and item.inode is not None]
+        usable.sort(key=lambda item: not item.writable)  # of several, the last is taken
+        return {item.sha256: item for item in usable}
 
 
 def listing(paths: Iterable[Item | Entry]) -> bytes:
@@ -107,7 +111,7 @@ def audit(tree: InstalledTree, writable: Iterable[str] = ()) -> list[Difference]
     What lies in the `writable` folders is the hooks' business and left out. Raises OSError.
     """
     found = record_tree(tree.root, writable).items
-    left_out = _below(writable)
+    left_out = below(writable)
     expected = {path: item for path, item in tree.record.items.items() if not path.startswith(left_out)}
     differences = [(path, Change.ADDED) for path in found.keys() - expected.keys()]
     for path, item in expected.items():
@@ -123,7 +127,7 @@ def drifted(tree: InstalledTree, writable: Iterable[str] = ()) -> list[str]:
 
     What lies in the `writable` folders is the hooks' business and left out.
     """
-    left_out = _below(writable)
+    left_out = below(writable)
     watched = (item for item in tree.record.files() if not item.path.startswith(left_out))
     root = os.open(tree.root, os.O_PATH | os.O_DIRECTORY)  # users wait meanwhile: short paths are looked up sooner
     try:
@@ -173,7 +177,8 @@ def links_refreshed(staying: InstalledTree | None) -> Iterator[None]:
             item.inode = now
 
 
-def _below(folders: Iterable[str]) -> tuple[bytes, ...]:
+def below(folders: Iterable[str]) -> tuple[bytes, ...]:
+    """What the path of anything in one of `folders` begins with."""
     return tuple(os.fsencode(folder) + b"/" for folder in folders)
 
 

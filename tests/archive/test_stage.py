@@ -19,6 +19,7 @@ from ospi_supervisor.archive.stage import stage
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord, drifted
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.errors import ArchiveError, CancelledError
+from ospi_supervisor.publisher.delta import build_delta
 from tests.support import archives
 from tests.support.tmpfs import small_disk
 
@@ -130,6 +131,30 @@ def test_an_installed_file_whose_times_changed_is_hashed_and_kept(odd: Path, tmp
     staged(odd, tmp_path / "new", installed)
 
     assert (tmp_path / "new/VERSION").samefile(tmp_path / "old/VERSION")
+
+
+def test_a_file_where_programs_may_write_is_taken_only_for_want_of_another(
+    vendor: Path, tmp_path: Path, staged: Staged
+) -> None:
+    settings = b"port = 8080\n" * 200
+    files = {"VERSION": b"11.5.0\n", "app/default.conf": settings, "var/local.conf": settings, "var/own": LONG[:9999]}
+    old_tree = archives.make_tree(tmp_path / "old-tree", files)
+    new_tree = archives.make_tree(tmp_path / "new-tree", {**files, "VERSION": b"11.6.0\n"})
+    new_tree.joinpath("app/other.conf").write_bytes(settings + b"port = 8081\n")
+    old, new = (
+        archives.build_archive(tmp_path / f"{version}.ospi", vendor, tree, version=version, writable=("var",))
+        for tree, version in ((old_tree, "11.5.0"), (new_tree, "11.6.0"))
+    )
+    build_delta(old, new, vendor, archives.NOW, archives.NOW.replace(year=2027), tmp_path / "delta.ospi")
+    staged(old, tmp_path / "old").save(tmp_path / "record")
+    (tmp_path / "old/var/local.conf").write_bytes(b"port = 9090\n")
+    installed = InstalledTree(tmp_path / "old", TreeRecord.load(tmp_path / "record"))
+
+    staged(tmp_path / "delta.ospi", tmp_path / "new", installed)
+    staged(new, tmp_path / "whole", installed)
+
+    assert archives.tree_facts(tmp_path / "new") == archives.tree_facts(new_tree)
+    assert (tmp_path / "whole/var/own").samefile(tmp_path / "old/var/own")
 
 
 def test_a_pack_that_is_not_needed_is_proven_all_the_same(good: Path, tmp_path: Path, staged: Staged) -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from ospi_supervisor.archive.tree import (
@@ -29,6 +30,13 @@ def tree(tmp_path: Path) -> InstalledTree:
 
 def test_a_record_survives_the_disk(tree: InstalledTree, tmp_path: Path) -> None:
     tree.record.save(tmp_path / "record")
+
+    assert TreeRecord.load(tmp_path / "record") == tree.record
+
+
+def test_a_record_written_by_an_earlier_version_is_read(tree: InstalledTree, tmp_path: Path) -> None:
+    shorter = [msgspec.to_builtins(item, builtin_types=(bytes,))[:-1] for item in tree.record.items.values()]
+    (tmp_path / "record").write_bytes(msgspec.msgpack.encode(shorter))
 
     assert TreeRecord.load(tmp_path / "record") == tree.record
 
