@@ -39,17 +39,19 @@ def check(transport: Transport, repository: str, state: Path, trusted_root: byte
     """The repository at the address `repository` (it ends in `/`), proven from `trusted_root` on.
 
     `state` is the worker's folder: it holds the counters and roots already seen, which protect from rollback.
-    FeedError where the repository cannot be reached or proven; then nothing is offered.
+    FeedError where the repository cannot be reached or proven, or `state` cannot be written; then nothing is offered.
     """
-    state.mkdir(parents=True, exist_ok=True)
     fetcher = _Fetcher(transport, time.monotonic() + CHECK_SECONDS)
     try:
+        state.mkdir(parents=True, exist_ok=True)
         updater = Updater(str(state), f"{repository}metadata/", fetcher=fetcher, bootstrap=trusted_root)
         updater.refresh()
         offers = tuple(_offers(updater, state))
+        sync_tree(state)
     except (exceptions.RepositoryError, exceptions.DownloadError) as error:
         raise _in_french(error, parse_url(repository).host or repository) from error
-    sync_tree(state)
+    except OSError as error:
+        raise words.unwritable("les informations du dépôt ne peuvent pas être écrites", state, error) from error
     metadata = {role: Metadata.from_file(str(state / f"{role}.json")) for role in _TOP_LEVEL}
     return Catalogue(
         offers=offers,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ospi_supervisor.domain.offers import Offer
 from ospi_supervisor.errors import FeedError
-from ospi_supervisor.feed.words import TOO_LONG
+from ospi_supervisor.feed.words import TOO_LONG, unwritable
 from ospi_supervisor.files import fsync_dir, write_atomically
 
 _SYNC_BYTES = 64 * 1024**2
@@ -137,10 +137,7 @@ class Part:
         try:
             yield
         except OSError as error:
-            raise FeedError(
-                f"l'archive ne peut pas être écrite dans {self._final.parent} ({error.strerror})",
-                "libérez de l'espace sur ce disque, ou agrandissez-le",
-            ) from error
+            raise unwritable("l'archive ne peut pas être écrite", self._final.parent, error) from error
 
     def _etag(self) -> str:
         return self._etag_path.read_bytes().decode("latin-1") if self._etag_path.exists() else ""

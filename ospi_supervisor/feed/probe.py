@@ -191,7 +191,10 @@ class _Line:
 def _issuer(certificate: bytes | None) -> str:
     if certificate is None:
         return "un inconnu"
-    names = x509.load_der_x509_certificate(certificate).issuer
+    try:
+        names = x509.load_der_x509_certificate(certificate).issuer
+    except (ValueError, x509.InvalidVersion):  # appliances make odd ones, which OpenSSL takes
+        return "un inconnu"
     parts = [*names.get_attributes_for_oid(x509.NameOID.ORGANIZATION_NAME)]
     parts += names.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
     return ", ".join(str(part.value) for part in parts) or names.rfc4514_string()

@@ -169,9 +169,16 @@ def _proxy_headers(proxy: Url | None, password_file: Path | None) -> dict[str, s
         return {}
     try:
         password = password_file.read_text(encoding="utf-8").strip() if password_file else ""
+        return make_headers(proxy_basic_auth=f"{unquote(proxy.auth)}:{password}")
     except OSError as error:
         raise ConfigurationError(f"« proxy_password_file » illisible ({error.strerror})") from error
-    return make_headers(proxy_basic_auth=f"{unquote(proxy.auth)}:{password}")
+    except UnicodeDecodeError:  # not told from where: it holds a piece of the password, as the next one does
+        raise ConfigurationError("« proxy_password_file » n'est pas en UTF-8 ; enregistrez-le ainsi") from None
+    except UnicodeEncodeError:
+        raise ConfigurationError(
+            "le compte ou le mot de passe du proxy contient un caractère qui ne peut pas lui être envoyé (« € » par"
+            " exemple) ; choisissez-en sans un tel caractère"
+        ) from None
 
 
 def _tls_context(ca_bundle: Path | None) -> ssl.SSLContext:

@@ -4,6 +4,7 @@ import re
 import socket
 import ssl
 from http import HTTPStatus
+from pathlib import Path
 
 from urllib3.exceptions import (
     ConnectTimeoutError,
@@ -65,6 +66,11 @@ def cut(host: str) -> FeedError:
 def slow(host: str) -> FeedError:
     """The server sends nothing, or next to nothing (TUF's slow retrieval attack)."""
     return FeedError(f"{host} envoie les données trop lentement", _RETRY, transient=True)
+
+
+def unwritable(what: str, folder: Path, error: OSError) -> FeedError:
+    """The disk refuses what was received."""
+    return FeedError(f"{what} dans {folder} ({error.strerror})", "libérez de l'espace sur ce disque, ou agrandissez-le")
 
 
 def status_failure(status: int, host: str, *, through_proxy: bool = False) -> FeedError:

@@ -312,3 +312,9 @@ def test_a_server_that_is_down_is_said_so(vendor: Vendor, state: Path) -> None:
         pass
     with pytest.raises(FeedError, match="refuse la connexion"):
         run(server, vendor, state)
+
+
+def test_a_folder_that_cannot_be_written_is_told(server: Server, vendor: Vendor, state: Path) -> None:
+    state.write_bytes(b"in the way")
+    with pytest.raises(FeedError, match=r"ne peuvent pas être écrites dans .*libérez de l'espace"):
+        run(server, vendor, state)

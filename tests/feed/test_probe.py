@@ -1,7 +1,9 @@
 """Each link of the connection: its time, or its error and remedy, with real TLS and a real proxy."""
 
 import socket
+import ssl
 import threading
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,6 +154,26 @@ def test_an_intercepting_authority_is_named(vendor: Vendor, authority: Authority
     assert "ca_bundle" in link.remedy
 
 
+@pytest.mark.parametrize(
+    ("good", "odd"),
+    [
+        (b"\x0c\x06Racine", b"\x14\x06Racin\xe9"),  # a T61String in Latin-1
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x07"),  # version 8
+    ],
+)
+def test_an_odd_certificate_is_refused_all_the_same(
+    vendor: Vendor, authority: Authority, good: bytes, odd: bytes
+) -> None:
+    path = authority.server()
+    key, begin, certificate = path.read_text().partition("-----BEGIN CERTIFICATE-----")
+    der = ssl.PEM_cert_to_DER_cert(begin + certificate).replace(good, odd, 1)
+    path.write_text(key + ssl.DER_cert_to_PEM_cert(der))
+    with serving(vendor.folder, path) as server:
+        link = broken(run(vendor, server.url, Transport(ca_bundle=authority.path, limits=LIMITS)))
+    assert link.name == "tls"
+    assert link.error.endswith("(émis par un inconnu)")
+
+
 def test_no_tls_on_that_port(vendor: Vendor) -> None:
     with serving(vendor.folder) as server:
         link = broken(run(vendor, server.url.replace("http:", "https:")))
@@ -253,3 +275,13 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.pem").write_text("not a certificate")
     with pytest.raises(ConfigurationError, match="ca_bundle"):
         Transport(ca_bundle=tmp_path / "bad.pem")
+
+
+@pytest.mark.parametrize(("encoding", "words"), [("utf-8", "un caractère qui ne peut pas"), ("cp1252", "UTF-8")])
+def test_a_proxy_password_that_cannot_be_sent_is_told_and_never_shown(
+    tmp_path: Path, encoding: str, words: str
+) -> None:
+    (tmp_path / "password").write_text("s3cr€t", encoding=encoding)
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        Transport(proxy="http://chu@proxy:3128", proxy_password_file=tmp_path / "password")
+    assert "s3cr" not in "".join(traceback.format_exception(caught.value))
