@@ -18,6 +18,7 @@ from ospi_supervisor.domain.offers import CALL_SUPPORT, Offer, OfferKind, best_o
 from ospi_supervisor.errors import ArchiveError, FeedError, RefusedError, WorkerStoppingError
 from ospi_supervisor.feed.check import Catalogue
 from ospi_supervisor.feed.fetch import fetch
+from ospi_supervisor.feed.part import has_begun
 from ospi_supervisor.feed.probe import probe
 from ospi_supervisor.feed.transport import Transport
 from ospi_supervisor.files import write_atomically
@@ -84,12 +85,15 @@ class Supply:
 
     def obtain(self, found: Found, offer: Offer, installed: str) -> NewUpdate:
         """The update as the engine takes it: by the delta, else by the full archive where the installed files are not
-        those that the delta was made from (a release that was adopted, or altered)."""
+        those that the delta was made from (a release that was adopted, or altered). A full archive that an earlier
+        night began is gone on with."""
+        offers = found.catalogue.offers if found.catalogue else ()
+        full = self._best_offer(other for other in offers if other.kind is OfferKind.FULL)
+        if full and full.version == offer.version and has_begun(self.config.paths.fetched_dir / full.filename):
+            offer = full  # trying the delta again would remove what was received
         try:
             return self._new_update(self._fetch(found, offer), offer, installed)
         except ArchiveError as error:
-            offers = found.catalogue.offers if found.catalogue else ()
-            full = self._best_offer(other for other in offers if other.kind is OfferKind.FULL)
             if error.code != "wrong_base" or full is None:
                 raise
             logger.info("%s; the full archive is fetched", error)

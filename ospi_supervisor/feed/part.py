@@ -143,5 +143,10 @@ class Part:
         return self._etag_path.read_bytes().decode("latin-1") if self._etag_path.exists() else ""
 
 
+def has_begun(final: Path) -> bool:
+    """Whether bytes of the archive `final` are there: all of them, or what earlier calls received."""
+    return any(path.exists() and path.stat().st_size > 0 for path in (final, _part_path(final)))
+
+
 def _part_path(final: Path) -> Path:
     return final.with_name(f"{final.name}.part")

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from ospi_supervisor.archive.base import check_base
 from ospi_supervisor.archive.tree import InstalledTree, record_tree
@@ -139,6 +140,13 @@ class House:
         """Close the databases."""
         self.engine.close()
         self.reader.close()
+
+
+def last_run(house: House) -> dict[str, Any]:
+    """How the last run ended."""
+    found = house.store.state().last_run
+    assert found is not None
+    return found
 
 
 def fill_repository(folder: Path, keys: Path) -> Repository:
