@@ -19,9 +19,11 @@ from ospi_supervisor.domain.eligibility import RunFacts, judge_run, judge_server
 from ospi_supervisor.domain.prerequisites import Judgement, Verdict
 from ospi_supervisor.domain.schedule import INSTALL_WINDOW, due_night
 from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
+from ospi_supervisor.engine.course import in_words
 from ospi_supervisor.errors import (
     BusyError,
     RefusedError,
+    StateError,
     SupervisorError,
 )
 from ospi_supervisor.store.automatic_store import AutomaticStore
@@ -72,11 +74,12 @@ class AutomaticUpdate:
                     # First of all: a night that kills the worker is not run again and again.
                     self.store.note(last_night=night)
                     self._run(night, plan.start_of(night) + INSTALL_WINDOW)
-        except SupervisorError as error:
-            logger.warning("night of %s: %s", night, error)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next night tries again
+            _log(f"night of {night}", error)
 
     def answer(self, request: RequestRow) -> None:
-        """Do what a request of ours asks for and answer it, unless it was answered, or is being worked on."""
+        """Do what a request of ours asks for and answer it, whatever goes wrong, unless it was answered, or is being
+        worked on."""
         if request.id in self.engine.answered():
             return
         try:
@@ -84,8 +87,9 @@ class AutomaticUpdate:
                 if not ours or request.id in self.engine.answered():
                     return
                 update_id = self._grant(request)
-        except SupervisorError as error:
-            self.engine.answer(request.id, accepted=False, message=str(error), now=self.clock())
+        except Exception as error:  # noqa: BLE001 - somebody waits for the answer, whatever it is
+            _log(f"request {request.id}", error)
+            self.engine.answer(request.id, accepted=False, message=in_words(error), now=self.clock())
         else:
             self.engine.answer(request.id, accepted=True, update_id=update_id, now=self.clock())
 
@@ -101,8 +105,11 @@ class AutomaticUpdate:
             yield ours
         finally:
             if ours:
-                self.store.note(activity=None)
                 self._at_work = None
+                try:
+                    self.store.note(activity=None)
+                except StateError as error:  # the next minute notes it; what was done is no less done
+                    _log(name, error)
 
     def _grant(self, request: RequestRow) -> int | None:
         if self.clock() - request.requested_at > REQUEST_LIFETIME:
@@ -118,19 +125,15 @@ class AutomaticUpdate:
         """The number of the update that began; None where there was nothing to do. How it ended is recorded."""
         try:
             update_id = self._attempt(begin_before)
-        except SupervisorError as error:
-            self.store.note(last_run=run_document(self.clock(), night, str(error), update_id=None, ok=False))
+        except Exception as error:
+            self.store.note(last_run=run_document(self.clock(), night, in_words(error), update_id=None, ok=False))
             raise
         message = f"mise à jour n° {update_id} commencée" if update_id else "aucune nouvelle version"
         self.store.note(last_run=run_document(self.clock(), night, message, update_id=update_id, ok=True))
         return update_id
 
     def _attempt(self, begin_before: datetime | None) -> int | None:
-        installed = self.installed_version()
-        setting = self.store.setting(AUTOMATIC_UPDATE.name)
-        refused = _refusals(judge_server(server_facts(self.config.automatic_update, installed, setting)))
-        if refused:
-            raise _refusal(refused)
+        installed = self._check_server()
         found = self.supply.check()
         refused = _refusals(judge_run(self._run_facts(installed, found)))
         if refused:
@@ -143,7 +146,17 @@ class AutomaticUpdate:
         update = self.supply.obtain(found, found.offer, installed)
         if begin_before is not None and self.clock() >= begin_before:
             raise RefusedError("l'archive est arrivée trop tard dans la nuit ; elle sera installée la nuit suivante")
+        self._check_server()  # the archive took hours to arrive, perhaps: somebody may have said NON meanwhile
         return self.admit(update, REASON)
+
+    def _check_server(self) -> str:
+        """The installed version; RefusedError where this server is not one that updates itself."""
+        installed = self.installed_version()
+        setting = self.store.setting(AUTOMATIC_UPDATE.name)
+        refused = _refusals(judge_server(server_facts(self.config.automatic_update, installed, setting)))
+        if refused:
+            raise _refusal(refused)
+        return installed
 
     def _run_facts(self, installed: str, found: Found) -> RunFacts:
         product = self.config.platform.product
@@ -159,6 +172,11 @@ class AutomaticUpdate:
                 lock.version for lock in self.engine.locks() if lock.product == product and not lock.released
             ],
         )
+
+
+def _log(what: str, error: Exception) -> None:
+    """To the worker's journal; with its trace where nobody foresaw it."""
+    logger.warning("%s: %s", what, in_words(error), exc_info=None if isinstance(error, SupervisorError) else error)
 
 
 def _refusals(judgements: list[Judgement]) -> list[Judgement]:

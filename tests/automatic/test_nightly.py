@@ -1,25 +1,19 @@
 """The night's run: when it is, what it does, what keeps it from it, and what is recorded."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from ospi_supervisor.automatic.facts import CHECK, RUN
+from ospi_supervisor.automatic.facts import CHECK
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
+from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
 from ospi_supervisor.publisher.publication import withdraw
 from ospi_supervisor.publisher.repository import Repository
 from ospi_supervisor.store.engine_store import NewUpdate
 from tests.support.archives import NOTICE, PRODUCT
-from tests.support.automatic import MIDNIGHT, NEW, OLD, House
+from tests.support.automatic import MIDNIGHT, NEW, OLD, House, last_run
 from tests.support.hospital import NOW
 from tests.support.http_server import Handler
-
-
-def last_run(house: House) -> dict[str, Any]:
-    found = house.store.state().last_run
-    assert found is not None
-    return found
 
 
 def an_update(house: House, status: UpdateStatus) -> int:
@@ -139,19 +133,6 @@ def test_another_update_comes_first(house: House, status: UpdateStatus, words: s
     assert house.archives_asked_for() == []
 
 
-def test_the_full_archive_is_fetched_where_the_installed_files_are_not_the_deltas(house: House) -> None:
-    house.turn_on()
-    del house.installed.record.items[b"text"]
-    house.automatic.run_if_due()
-    assert [path.rpartition(".")[0].partition(".")[2] for path in house.archives_asked_for()] == [
-        f"{PRODUCT}-{OLD}-to-{NEW}",
-        f"{PRODUCT}-{NEW}",
-    ]
-    update = house.engine.load(1)
-    assert update is not None
-    assert [path.name for path in house.config.paths.fetched_dir.iterdir()] == [update.archive.name]
-
-
 def test_a_repository_that_expired_installs_nothing(house: House) -> None:
     house.turn_on()
     house.clock.now += timedelta(days=8)  # ours alone: what was good when it came is not good for ever
@@ -197,6 +178,21 @@ def test_an_archive_that_comes_too_late_in_the_night_waits_for_the_next(house: H
     assert len(house.archives_asked_for()) == 1, "it was there already"
 
 
+def test_non_while_the_archive_arrives_keeps_it_from_being_installed(house: House) -> None:
+    house.turn_on()
+
+    def say_non(handler: Handler) -> bool:
+        if handler.path.endswith(".ospi"):
+            house.store.change_setting(AUTOMATIC_UPDATE.name, "NON", "alice", NOW)
+        return False
+
+    house.server.behaviour = say_non
+    house.automatic.run_if_due()
+    assert len(house.archives_asked_for()) == 1
+    assert "renseignez OUI" in last_run(house)["message"]
+    assert house.engine.load(1) is None
+
+
 def test_a_worker_that_stops_keeps_what_it_received(house: House) -> None:
     house.turn_on()
     house.stopping = True
@@ -204,65 +200,6 @@ def test_a_worker_that_stops_keeps_what_it_received(house: House) -> None:
     assert "ce qui a été reçu est gardé" in last_run(house)["message"]
     assert [path.suffix for path in house.config.paths.fetched_dir.iterdir()] != []
     assert house.store.state().activity is None
-
-
-# --- requests -----------------------------------------------------------------------------------------------------
-
-
-def test_a_check_is_answered_once_its_result_is_recorded(house: House) -> None:
-    assert house.ask(1, CHECK) == {"accepted": True, "message": "", "update_id": None}
-    check = house.store.state().last_check
-    assert check is not None
-    assert [link["name"] for link in check["links"]] == ["name", "tcp", "proxy", "tls", "http", "metadata"]
-    assert (check["error"], check["available"]["version"], check["available"]["base"]) == ("", NEW, OLD)
-    assert house.archives_asked_for() == []
-
-
-def test_a_run_that_was_asked_for_heeds_everything_but_the_hour(house: House) -> None:
-    house.clock.now = MIDNIGHT + timedelta(hours=15)
-    refused = house.ask(1, RUN)
-    assert refused is not None
-    assert "Paramètre update.auto.disable : NON" in str(refused["message"])
-    house.turn_on()
-    assert house.ask(2, RUN) == {"accepted": True, "message": "", "update_id": 1}
-    assert last_run(house)["night"] is None
-    busy = house.ask(3, RUN)
-    assert busy is not None
-    assert "n° 1 en cours" in str(busy["message"])
-
-
-def test_a_request_is_done_once(house: House) -> None:
-    house.ask(1, CHECK)
-    asked = len(house.server.paths)
-    house.ask(1, CHECK)
-    assert len(house.server.paths) == asked
-
-
-def test_a_request_that_waited_too_long_is_refused(house: House) -> None:
-    house.turn_on()
-    answer = house.ask(1, RUN, age=timedelta(hours=8))
-    assert answer is not None
-    assert "a trop attendu" in str(answer["message"])
-    assert house.server.paths == []
-
-
-def test_while_one_is_at_work_another_is_refused_and_the_same_is_left_alone(house: House) -> None:
-    house.turn_on()
-    answers: list[dict[str, object] | None] = []
-
-    def ask_meanwhile(handler: Handler) -> bool:
-        house.server.behaviour = None
-        answers.extend([house.ask(1, CHECK), house.ask(2, CHECK)])
-        house.automatic.run_if_due()
-        return False
-
-    house.server.behaviour = ask_meanwhile
-    assert house.ask(1, CHECK) == {"accepted": True, "message": "", "update_id": None}
-    same, other = answers
-    assert same is None
-    assert other is not None
-    assert "déjà en cours" in str(other["message"])
-    assert house.store.state().last_night is None, "the night's turn comes at the next minute"
 
 
 def test_the_journal_says_why_it_began(house: House) -> None:
