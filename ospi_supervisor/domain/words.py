@@ -8,7 +8,7 @@ def number(value: float) -> str:
 
 def size(count: float) -> str:
     """A number of bytes, in decimal units."""
-    for unit, scale in (("Go", 1e9), ("Mo", 1e6), ("Ko", 1e3)):
+    for unit, scale in (("Go", 1e9), ("Mo", 1e6), ("ko", 1e3)):
         if count >= scale:
             return f"{number(count / scale)} {unit}"
     return f"{int(count)} octets" if count >= 2 else f"{int(count)} octet"

@@ -3,7 +3,7 @@
 const decimal = (value) => value.toLocaleString("fr-FR", { maximumFractionDigits: 1 });
 
 export function size(bytes) {
-  for (const [unit, scale] of [["Go", 1e9], ["Mo", 1e6], ["Ko", 1e3]]) {
+  for (const [unit, scale] of [["Go", 1e9], ["Mo", 1e6], ["ko", 1e3]]) {
     if (bytes >= scale) return `${decimal(bytes / scale)} ${unit}`;
   }
   return `${bytes} octets`;

@@ -7,7 +7,7 @@ from ospi_supervisor.domain.words import counted, size
 
 @pytest.mark.parametrize(
     ("count", "shown"),
-    [(0, "0 octet"), (1, "1 octet"), (999, "999 octets"), (1500, "1,5 Ko"), (2e6, "2 Mo"), (1_066_304_000, "1,1 Go")],
+    [(0, "0 octet"), (1, "1 octet"), (999, "999 octets"), (1500, "1,5 ko"), (2e6, "2 Mo"), (1_066_304_000, "1,1 Go")],
 )
 def test_sizes(count: float, shown: str) -> None:
     assert size(count) == shown

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from ospi_supervisor.domain.offers import Offer, OfferKind
 from ospi_supervisor.publisher.area import sessions
 from ospi_supervisor.publisher.area.customers import Customers
-from ospi_supervisor.publisher.area.shelf import date_words, lines, needs_words, size_words
+from ospi_supervisor.publisher.area.shelf import date_words, lines, needs_words
 from ospi_supervisor.publisher.cli import main
 
 NOW = datetime.now(UTC)
@@ -52,14 +52,6 @@ def offer(**changes: object) -> Offer:
 def test_a_release_offered_as_a_delta_only_is_shown_to_whom_it_fits() -> None:
     assert [line.full for line in lines([offer()], {"p": "1.0"})] == [None]
     assert lines([offer()], {"p": "0.9"}) == []
-
-
-@pytest.mark.parametrize(
-    ("size", "words"),
-    [(0, "0 octets"), (999, "999 octets"), (6_300_000, "6,3 Mo"), (197_000_000, "197 Mo"), (1_049_000_000, "1 Go")],
-)
-def test_sizes_in_french(size: int, words: str) -> None:
-    assert size_words(size) == words
 
 
 def test_dates_in_french() -> None:

@@ -27,9 +27,10 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 
 from ospi_supervisor.domain.offers import Offer, OfferKind
+from ospi_supervisor.domain.words import size
 from ospi_supervisor.publisher.area.customers import Customer, Customers
 from ospi_supervisor.publisher.area.sessions import Sessions, Throttle
-from ospi_supervisor.publisher.area.shelf import date_words, lines, needs_words, size_words
+from ospi_supervisor.publisher.area.shelf import date_words, lines, needs_words
 from ospi_supervisor.publisher.repository import Repository
 
 PUBLIC = frozenset({"area.sign_in", "area.repository_file", "static"})
@@ -54,7 +55,7 @@ def make_area(repository: Repository, customers: Customers, *, accel: str | None
     )
     app.session_interface = _SessionInterface()
     app.extensions["area"] = _Parts(repository, customers, accel)
-    app.jinja_env.globals.update(size_words=size_words, date_words=date_words, needs_words=needs_words)
+    app.jinja_env.globals.update(size_words=size, date_words=date_words, needs_words=needs_words)
     CSRFProtect(app)
     app.register_blueprint(area)
     for error in (403, 404, 405, 413, 500):

@@ -66,14 +66,6 @@ def lines(offers: Iterable[Offer], products: Mapping[str, str | None]) -> list[L
     return found
 
 
-def size_words(size: int) -> str:
-    """A number of bytes as the French write it: 6,3 Mo."""
-    for unit, name in ((1_000_000_000, "Go"), (1_000_000, "Mo"), (1_000, "ko")):
-        if size >= unit:
-            return f"{size / unit:.1f}".removesuffix(".0").replace(".", ",") + f" {name}"
-    return f"{size} octets"
-
-
 def date_words(day: date) -> str:
     """A date in full: 1er juin 2026."""
     return f"{'1er' if day.day == 1 else day.day} {_MONTHS[day.month - 1]} {day.year}"
