@@ -153,21 +153,29 @@ class Snapshots:
     def prune(self, protect: Collection[str]) -> Sequence[str]:
         """Drop interrupted attempts and all but the newest full snapshots with their increments; say which went.
 
-        Kept besides: those in `protect`, what these complete, and the newest full one that proves to be good.
+        Kept besides: those in `protect`, what these complete, and the newest full one that proves to be good. A full
+        one in `protect` is one: it was proven when it was taken, minutes ago, and is not read again. BackupError, once
+        all is tried, names those that could not be dropped.
         """
         complete = self.list()
-        kept = self._kept([snapshot for snapshot in complete if snapshot.base is None])
+        kept = self._kept([snapshot for snapshot in complete if snapshot.base is None], protect)
         kept |= set(protect) | {link.base for link in complete if link.id in protect and link.base}
         full = [link.id for link in complete if link.base is None and link.id not in kept]
         increments = [link.id for link in complete if link.base in full]
         unfinished = [name for name in self._names() if not (self._directory / name / record.RECORD).exists()]
         dropped = [*(name for name in unfinished if name not in protect), *increments, *full]
+        problems = []
         for name in dropped:
-            self.drop(name)
+            try:
+                self.drop(name)
+            except BackupError as error:
+                problems.append(str(error))
+        if problems:
+            raise BackupError(" ; ".join(problems))
         return dropped
 
-    def _kept(self, full: Sequence[Snapshot]) -> set[str]:
-        """The newest full snapshots, and the newest good one where none of these is.
+    def _kept(self, full: Sequence[Snapshot], proven: Collection[str]) -> set[str]:
+        """The newest full snapshots, and the newest good one where none of these is; those `proven` are good.
 
         Those that restorations take beforehand are counted apart: they drive out no other.
         """
@@ -175,7 +183,7 @@ class Snapshots:
         safety = [name for name in newest_first if name.startswith(SAFETY_PREFIX)]
         others = [name for name in newest_first if not name.startswith(SAFETY_PREFIX)]
         kept = {*safety[: self._keep], *others[: self._keep]}
-        if len(newest_first) > len(kept):
+        if len(newest_first) > len(kept) and not set(proven) & set(newest_first):
             kept |= set(next(([name] for name in newest_first if not self.verify(name)), []))
         return kept
 

@@ -1,11 +1,13 @@
-"""Phase 13, `cleanup`: old releases, snapshots and the archive go. Undo: none; a failure is a warning."""
+"""Phase 13, `cleanup`: old snapshots, releases and the archive go. Undo: none; a failure is a warning."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.domain.plan import checkpoint_id, full_snapshot_id
 from ospi_supervisor.domain.words import counted
+from ospi_supervisor.errors import SupervisorError
 from ospi_supervisor.phases.base import Facts, Level, Run
 from ospi_supervisor.phases.release import InstalledReleases, manifest_of
 from ospi_supervisor.platform.releases import Releases
@@ -13,7 +15,8 @@ from ospi_supervisor.platform.releases import Releases
 
 @dataclass(frozen=True)
 class Cleanup:
-    """Keeps the release in use and the one before it, and the snapshots of this update."""
+    """Keeps the release in use and the one before it, the snapshots of this update, and the releases that the
+    snapshots which are left belong to: without its release a snapshot cannot be restored."""
 
     releases: Releases
     installed: InstalledReleases
@@ -21,10 +24,18 @@ class Cleanup:
     forget_archive: Callable[[Run], None]
 
     def do(self, run: Run) -> Facts:
-        """What was removed."""
-        removed = self._remove_old_releases(run)
-        pruned = self.snapshots.prune({full_snapshot_id(run.request.id), checkpoint_id(run.request.id)})
-        self.forget_archive(run)
+        """What was removed. Each thing that cannot be removed is a warning, and keeps no other from it."""
+        removed: list[str] = []
+        pruned: list[str] = []
+        with _warned(run):
+            pruned += self.snapshots.prune({full_snapshot_id(run.request.id), checkpoint_id(run.request.id)})
+        with _warned(run):
+            for version in self._old_releases(run):
+                with _warned(run):
+                    self.installed.remove(version)
+                    removed.append(version)
+        with _warned(run):
+            self.forget_archive(run)
         if removed or pruned:
             run.journal(Level.INFO, _cleaned(len(removed), len(pruned)))
         return {"releases": removed, "snapshots": pruned}
@@ -32,12 +43,22 @@ class Cleanup:
     def undo(self, run: Run) -> None:
         """There is none."""
 
-    def _remove_old_releases(self, run: Run) -> list[str]:
-        keep = {manifest_of(run).version, run.request.from_version, self.releases.current()}
-        removed = [version for version in self.releases.versions() if version not in keep]
-        for version in removed:
-            self.installed.remove(version)
-        return removed
+    def _old_releases(self, run: Run) -> list[str]:
+        """Only those that were recorded: another folder in `releases` is somebody's, and stays."""
+        restorable = {snapshot.release for snapshot in self.snapshots.list()}
+        keep = {manifest_of(run).version, run.request.from_version, self.releases.current()} | restorable
+        return [version for version in self.installed.recorded() if version not in keep]
+
+
+@contextmanager
+def _warned(run: Run) -> Iterator[None]:
+    """A failure as a warning."""
+    try:
+        yield
+    except SupervisorError as error:
+        run.journal(Level.WARNING, f"Le nettoyage est incomplet : {error}.")
+    except OSError as error:
+        run.journal(Level.WARNING, f"Le nettoyage est incomplet : erreur du système ({error}) ; contactez le support.")
 
 
 def _cleaned(releases: int, snapshots: int) -> str:

@@ -47,6 +47,10 @@ class InstalledReleases:
         path = record_path(self.paths, version)
         return InstalledTree(self.releases.path(version), TreeRecord.load(path)) if path.exists() else None
 
+    def recorded(self) -> list[str]:
+        """The versions that have a record, whether their folder is there still or not."""
+        return sorted(path.stem for path in self.paths.records_dir.glob("[!.]*.record"))
+
     def save(self, version: str, record: TreeRecord) -> None:
         """Keep the record of `version`, durably."""
         self.paths.records_dir.mkdir(mode=0o750, parents=True, exist_ok=True)

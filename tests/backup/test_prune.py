@@ -51,6 +51,25 @@ def test_the_last_good_one_stays_however_old(years: Hospital) -> None:
     assert names(years) == ["c1", "i1", "c3", "i3", "c4", "i4"]
 
 
+def test_a_snapshot_of_the_update_at_work_is_not_read_again(years: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(years.snapshots, "verify", lambda name: pytest.fail(f"{name} is read"))
+    assert years.snapshots.prune({"c4", "i4"}) == ["update-9-full", "i1", "c1", "c2"]
+
+
+def test_one_that_cannot_be_dropped_keeps_no_other(years: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+    drop = years.snapshots.drop
+
+    def failing(name: str) -> None:
+        if name == "update-9-full":
+            raise BackupError("disque en lecture seule")
+        drop(name)
+
+    monkeypatch.setattr(years.snapshots, "drop", failing)
+    with pytest.raises(BackupError, match="lecture seule"):
+        years.snapshots.prune(set())
+    assert names(years) == ["c3", "i3", "c4", "i4"]
+
+
 def test_a_damaged_record_is_named_and_not_thrown_away(years: Hospital) -> None:
     (years.backups / "c4" / "snapshot.json").write_text("{}")
     assert years.snapshots.unusable() == ["c4", "update-9-full"]
