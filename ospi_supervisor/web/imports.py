@@ -30,7 +30,9 @@ def page() -> str:
 
 @bp.post("/import")
 def plain_form() -> Response | tuple[str, int]:
-    """The archive in one piece, without JavaScript. With `notice_read` it goes straight on to the installation."""
+    """The archive in one piece, without JavaScript. With `notice_read` it goes straight on to the installation; where
+    that is refused, the page is the upload's: what was received need not be sent again."""
+    row: UploadRow | None = None
     archive = request.files.get("archive")
     if archive is None or not archive.filename:
         return _page(None, "choisissez d'abord le fichier de mise à jour"), 422
@@ -42,7 +44,8 @@ def plain_form() -> Response | tuple[str, int]:
         if _is_yes("notice_read"):
             return _import(row.id)
     except RefusedError as error:
-        return _page(None, str(error)), status_of(error)
+        received = None if row is None else current(row.id)
+        return _page(received, str(error), ask_password=error.code == "sign_in_again"), status_of(error)
     return redirect(url_for("imports.page", televersement=row.id), 303)
 
 
@@ -79,6 +82,17 @@ def go_on_with_import(row: UploadRow) -> None:
 
 
 def current(upload_id: str) -> UploadRow:
+    """The upload as it stands, and the worker asked for it where that is still to be done: a process that died, or
+    could not write, at the end of the upload did not."""
+    row = as_answered(upload_id)
+    wanted = row.import_requested
+    if not wanted or wanted.get("error") or row.request or not row.complete:
+        return row
+    go_on_with_import(row)
+    return web().operations.uploads.get(upload_id)
+
+
+def as_answered(upload_id: str) -> UploadRow:
     """The upload as it stands. A request that the worker refused is none: its words are kept as the error."""
     operations = web().operations
     row = operations.uploads.get(upload_id)
@@ -125,7 +139,8 @@ def _import(upload_id: str) -> Response:
 def _ask_worker(upload_id: str) -> int | None:
     """The number of the one request made of the worker; None where the time has not come, or another is just asking.
 
-    Its refusal is recorded with the upload, and raised.
+    Its refusal is recorded with the upload, and raised. What is recorded is of whoever pressed « Importer »: the one
+    whose request leads here may only have looked.
     """
     operations = web().operations
     row = operations.uploads.claim_import(upload_id)
@@ -137,10 +152,10 @@ def _ask_worker(upload_id: str) -> int | None:
         number = operations.request_import(row.id, by=wanted["by"], source="import", start_at=start_at)
     except SupervisorError as error:
         operations.uploads.note_request(row, request=None, error=str(error))
-        record("installation refusée", f"{row.filename} : {error}", allowed=False)
+        record("installation refusée", f"{row.filename} : {error}", allowed=False, actor=wanted["by"])
         raise
     operations.uploads.note_request(row, request=number, error=None)
-    record("installation demandée", f"{row.filename}, demande {number}")
+    record("installation demandée", f"{row.filename}, demande {number}", actor=wanted["by"])
     return number
 
 

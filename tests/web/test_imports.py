@@ -12,11 +12,12 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.store.web_models import Session
+from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM, Session
 from tests.support.site import PASSWORD, PREFIX, Archives, Browser, Site, now
 
 HTML = {"Accept": "text/html"}
 JSON = {"Accept": "application/json"}
+ADMINISTRATORS = (ADMINISTRATION_SYSTEM,)
 NOTICE_READ = {"notice_read": "1"}
 
 
@@ -133,6 +134,40 @@ def test_pressed_during_the_upload_it_is_asked_at_the_end(site: Site, admin: Bro
     assert admin.document(upload)["follow"] == f"{PREFIX}/mises-a-jour/suivi?demande=1"
 
 
+def test_what_was_not_asked_at_the_end_is_asked_at_the_next_look(
+    site: Site, admin: Browser, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = uploaded_without_the_end(admin, archives, monkeypatch)
+    assert requests_of(site) == []
+    site.operations.web.add_account("bruno", site.operations.web.password_hash("admin") or "", ADMINISTRATORS, now())
+    other = site.browser("bruno")
+    assert other.document(upload)["follow"] == f"{PREFIX}/mises-a-jour/suivi?demande=1"
+    assert other.document(upload)["import_error"] is None
+    assert len(requests_of(site)) == 1
+    line = next(line for line in site.operations.web.audit(9) if line.action == "installation demandée")
+    assert line.actor == "admin"
+
+
+def test_what_was_not_asked_at_the_end_can_be_given_up(
+    site: Site, admin: Browser, archives: Archives, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = uploaded_without_the_end(admin, archives, monkeypatch)
+    assert admin.tus("DELETE", upload).status_code == 204
+    assert requests_of(site) == []
+
+
+def uploaded_without_the_end(browser: Browser, archives: Archives, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An upload during which « Importer » was pressed, and whose last slice was not followed by the request."""
+    data = archives.large.read_bytes()
+    upload = browser.create(len(data))
+    browser.slice(upload, 0, data[:1_500_000])
+    press_import(browser, upload, headers=JSON)
+    with monkeypatch.context() as patch:
+        patch.setattr("ospi_supervisor.web.tus.go_on_with_import", lambda row: None)
+        assert browser.slice(upload, 1_500_000, data[1_500_000:]).status_code == 204
+    return upload
+
+
 def test_a_refusal_at_the_end_of_the_upload_is_shown_with_it(site: Site, admin: Browser, archives: Archives) -> None:
     data = archives.large.read_bytes()
     upload = admin.create(len(data))
@@ -224,6 +259,19 @@ def test_the_plain_form_goes_straight_on_when_the_notice_was_read(
 ) -> None:
     response = form(admin, archives.good, notice_read="1")
     assert response.headers["Location"] == f"{PREFIX}/mises-a-jour/suivi?demande=1"
+    assert len(requests_of(site)) == 1
+
+
+def test_the_plain_form_asks_for_the_password_on_the_page_of_what_it_received(
+    site: Site, admin: Browser, archives: Archives
+) -> None:
+    Session.update(created_at=now() - timedelta(hours=1)).execute()
+    response = form(admin, archives.good, notice_read="1")
+    assert response.status_code == 403
+    assert 'name="password"' in response.text
+    [row] = site.operations.web.uploads()
+    assert f"televersements/{row.id}/importer" in response.text
+    assert press_import(admin, row.id, NOTICE_READ | {"password": PASSWORD}, headers=HTML).status_code == 303
     assert len(requests_of(site)) == 1
 
 
