@@ -1,10 +1,10 @@
 """The tabs Suivi and Historique."""
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from ospi_supervisor.store.engine_reader import EngineReader
-from ospi_supervisor.web.context import now, pdf, record, username, web
+from ospi_supervisor.web.context import now, number_in_address, pdf, record, username, web
 from ospi_supervisor.web.tracking import Tracking, track
 
 bp = Blueprint("updates", __name__, url_prefix="/mises-a-jour")
@@ -19,15 +19,16 @@ def root() -> Response:
 
 @bp.get("/suivi")
 def follow() -> Response | str:
-    """One update, live: `?update=ID`, or the one that a request led to (`?demande=N`), or the latest."""
+    """One update, live: `?update=ID`, or the one that a request led to (`?demande=N`), or the latest. With both, what
+    becomes of the request to cancel that update."""
     reader = web().operations.reader
-    request_id = request.args.get("demande", type=int)
+    request_id, update_id = number_in_address("demande"), number_in_address("update")
     if request_id is not None:
         answer = reader.answer(request_id)
         if answer is None or not answer["accepted"]:
-            return render_template("updates/waiting.html", answer=answer)
+            return render_template("updates/waiting.html", answer=answer, cancelled=update_id)
         return redirect(url_for("updates.follow", update=answer["update_id"]))
-    return render_template("updates/follow.html", tracking=_tracking(reader, request.args.get("update", type=int)))
+    return render_template("updates/follow.html", tracking=_tracking(reader, update_id))
 
 
 @bp.get("/suivi/<int:update_id>/etat")
@@ -53,7 +54,7 @@ def cancel(update_id: int) -> Response:
     """Ask the update to stop; the worker judges whether it still can."""
     number = web().operations.request_cancel(update_id, by=username(), source="import")
     record("annulation demandée", f"mise à jour {update_id}, demande {number}")
-    return redirect(url_for("updates.follow", update=update_id), 303)
+    return redirect(url_for("updates.follow", update=update_id, demande=number), 303)
 
 
 @bp.get("/historique")

@@ -6,7 +6,7 @@ from typing import Any
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.store.engine_models import Event
-from tests.support.site import Browser, Site, now
+from tests.support.site import PREFIX, Browser, Site, now
 
 
 def test_without_an_update_the_page_says_so(admin: Browser) -> None:
@@ -40,6 +40,23 @@ def test_cancelling_asks_the_worker(site: Site, admin: Browser) -> None:
     assert admin.post(f"mises-a-jour/suivi/{number}/annuler").status_code == 303
     [request] = site.operations.web.requests_after(0)
     assert (request.kind, request.payload, request.requested_by) == ("cancel", {"update_id": number}, "admin")
+
+
+def test_what_becomes_of_a_cancellation_is_shown(site: Site, admin: Browser) -> None:
+    number = site.update()
+    followed = admin.post(f"mises-a-jour/suivi/{number}/annuler").headers["Location"].removeprefix(f"{PREFIX}/")
+    waiting = admin.get(followed).text
+    assert "annulation est transmise" in waiting
+    assert 'http-equiv="refresh"' in waiting
+    site.engine.answer(1, accepted=False, message="cette mise à jour ne peut plus être annulée", now=now())
+    refused = admin.get(followed).text.replace("&#39;", "'")
+    assert "La mise à jour n'est pas annulée" in refused
+    assert "Cette mise à jour ne peut plus être annulée." in refused
+    assert f'href="{PREFIX}/mises-a-jour/suivi?update={number}"' in refused
+    assert 'http-equiv="refresh"' not in refused
+    again = admin.post(f"mises-a-jour/suivi/{number}/annuler").headers["Location"].removeprefix(f"{PREFIX}/")
+    site.engine.answer(2, accepted=True, update_id=number, now=now())
+    assert admin.get(again).headers["Location"] == f"{PREFIX}/mises-a-jour/suivi?update={number}"
 
 
 def test_a_failure_says_what_happened_and_what_to_do(site: Site, admin: Browser) -> None:
