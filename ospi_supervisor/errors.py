@@ -4,6 +4,8 @@ Messages are in French, in lower case and without a final stop: they say what ca
 `str(error)` is what the administrator reads; nothing secret may stand in it.
 """
 
+import errno
+
 
 class SupervisorError(Exception):
     """Base of every error that this program raises on purpose."""
@@ -87,3 +89,21 @@ class WorkerStoppingError(SupervisorError):
 
 class StateError(SupervisorError):
     """The state cannot be written (a full or failing disk): nothing may be begun, an undo goes on all the same."""
+
+
+def in_words(error: Exception) -> str:
+    """What the administrator reads of any error."""
+    if isinstance(error, SupervisorError):
+        words = str(error)
+    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        words = f"plus d'espace sur le disque ({error.filename or 'fichier inconnu'}) ; libérez-en"
+    elif isinstance(error, OSError):
+        words = f"erreur du système ({error}) ; contactez le support"
+    else:
+        words = f"erreur imprévue ({type(error).__name__} : {error}) ; contactez le support"
+    return printable(words)
+
+
+def printable(text: str) -> str:
+    """`text` with question marks for what is not text: file names and hooks may hold any bytes."""
+    return text.encode("utf-8", "replace").decode("utf-8")

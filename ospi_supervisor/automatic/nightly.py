@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 
 from ospi_supervisor.automatic.facts import (
@@ -17,14 +17,14 @@ from ospi_supervisor.automatic.supply import Found, Supply
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.eligibility import RunFacts, judge_run, judge_server
 from ospi_supervisor.domain.prerequisites import Judgement, Verdict
-from ospi_supervisor.domain.schedule import INSTALL_WINDOW, due_night
+from ospi_supervisor.domain.schedule import due_night, is_late
 from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
-from ospi_supervisor.engine.course import in_words
 from ospi_supervisor.errors import (
     BusyError,
     RefusedError,
     StateError,
     SupervisorError,
+    in_words,
 )
 from ospi_supervisor.store.automatic_store import AutomaticStore
 from ospi_supervisor.store.engine_store import EngineStore, NewUpdate
@@ -73,7 +73,7 @@ class AutomaticUpdate:
                 if ours:
                     # First of all: a night that kills the worker is not run again and again.
                     self.store.note(last_night=night)
-                    self._run(night, plan.start_of(night) + INSTALL_WINDOW)
+                    self._run(night, plan.start_of(night))
         except Exception as error:  # noqa: BLE001 - whatever it is, the next night tries again
             _log(f"night of {night}", error)
 
@@ -121,10 +121,10 @@ class AutomaticUpdate:
 
     # --- a run ------------------------------------------------------------------------------------------------
 
-    def _run(self, night: date | None, begin_before: datetime | None) -> int | None:
+    def _run(self, night: date | None, planned: datetime | None) -> int | None:
         """The number of the update that began; None where there was nothing to do. How it ended is recorded."""
         try:
-            update_id = self._attempt(begin_before)
+            update_id = self._attempt(planned)
         except Exception as error:
             self.store.note(last_run=run_document(self.clock(), night, in_words(error), update_id=None, ok=False))
             raise
@@ -132,7 +132,7 @@ class AutomaticUpdate:
         self.store.note(last_run=run_document(self.clock(), night, message, update_id=update_id, ok=True))
         return update_id
 
-    def _attempt(self, begin_before: datetime | None) -> int | None:
+    def _attempt(self, planned: datetime | None) -> int | None:
         installed = self._check_server()
         found = self.supply.check()
         refused = _refusals(judge_run(self._run_facts(installed, found)))
@@ -144,10 +144,10 @@ class AutomaticUpdate:
             self.supply.forget_fetched()
             return None
         update = self.supply.obtain(found, found.offer, installed)
-        if begin_before is not None and self.clock() >= begin_before:
+        if is_late(planned, self.clock()):
             raise RefusedError("l'archive est arrivée trop tard dans la nuit ; elle sera installée la nuit suivante")
         self._check_server()  # the archive took hours to arrive, perhaps: somebody may have said NON meanwhile
-        return self.admit(update, REASON)
+        return self.admit(replace(update, start_at=planned), REASON)
 
     def _check_server(self) -> str:
         """The installed version; RefusedError where this server is not one that updates itself."""

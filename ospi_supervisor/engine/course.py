@@ -1,6 +1,5 @@
 """Takes one update through its phases, forward or back (engine rules 1 to 3 and 8)."""
 
-import errno
 import logging
 import time
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from ospi_supervisor.domain.lifecycle import (
     phases_from,
     rule_of,
 )
-from ospi_supervisor.engine.record import Record, printable
+from ospi_supervisor.engine.record import Record
 from ospi_supervisor.engine.run import UpdateRun
 from ospi_supervisor.errors import (
     CancelledError,
@@ -22,6 +21,7 @@ from ospi_supervisor.errors import (
     StateError,
     SupervisorError,
     WorkerStoppingError,
+    in_words,
 )
 from ospi_supervisor.phases.base import Facts, Level, Registry
 from ospi_supervisor.store.engine_store import EngineStore
@@ -204,19 +204,6 @@ class Course:
         self.record.failed(phase)
         title = rule_of(phase).title
         self.record.journal(phase, Level.ERROR, f"Le retour en arrière a échoué (« {title} »). {sentence(error)}")
-
-
-def in_words(error: Exception) -> str:
-    """What the administrator reads of any error."""
-    if isinstance(error, SupervisorError):
-        words = str(error)
-    elif isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        words = f"plus d'espace sur le disque ({error.filename or 'fichier inconnu'}) ; libérez-en"
-    elif isinstance(error, OSError):
-        words = f"erreur du système ({error}) ; contactez le support"
-    else:
-        words = f"erreur imprévue ({type(error).__name__} : {error}) ; contactez le support"
-    return printable(words)
 
 
 def sentence(error: Exception) -> str:

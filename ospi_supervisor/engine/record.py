@@ -16,7 +16,7 @@ from ospi_supervisor.domain.lifecycle import (
 )
 from ospi_supervisor.domain.schedule import is_late
 from ospi_supervisor.engine.reserve import Reserve
-from ospi_supervisor.errors import StateError
+from ospi_supervisor.errors import StateError, printable
 from ospi_supervisor.phases.base import Level
 from ospi_supervisor.store.engine_store import EngineStore, StoredUpdate
 
@@ -241,8 +241,3 @@ class Record:
             for step in self._backlog:
                 step()
         self._backlog.clear()
-
-
-def printable(text: str) -> str:
-    """`text` with question marks for what is not text: file names and hooks may hold any bytes."""
-    return text.encode("utf-8", "replace").decode("utf-8")

@@ -14,8 +14,8 @@ from ospi_supervisor.domain.lifecycle import (
     UpdateStatus,
     rule_of,
 )
-from ospi_supervisor.engine.course import Course, in_words
-from ospi_supervisor.errors import PlatformError
+from ospi_supervisor.engine.course import Course
+from ospi_supervisor.errors import PlatformError, in_words
 from ospi_supervisor.phases.base import Level
 
 logger = logging.getLogger(__name__)

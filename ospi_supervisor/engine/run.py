@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ospi_supervisor.domain.lifecycle import Phase, rule_of
-from ospi_supervisor.engine.record import Record, printable
-from ospi_supervisor.errors import CancelledError, WorkerStoppingError
+from ospi_supervisor.engine.record import Record
+from ospi_supervisor.errors import CancelledError, WorkerStoppingError, printable
 from ospi_supervisor.phases.base import Facts, Level, UpdateRequest
 
 INTERVAL_SECONDS = 0.5

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from ospi_supervisor.automatic.facts import CHECK
+from ospi_supervisor.automatic.facts import CHECK, RUN
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
 from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
 from ospi_supervisor.publisher.publication import withdraw
@@ -61,6 +61,20 @@ def test_the_notice_is_kept_and_known_not_to_be_read(house: House) -> None:
     assert update is not None
     assert update["notice_read_at"] is None
     assert (house.config.paths.notices_dir / f"{update['notice_sha256']}.pdf").read_bytes() == NOTICE
+
+
+def test_an_update_of_the_night_is_bound_to_its_hour_and_one_that_somebody_asked_for_is_not(house: House) -> None:
+    """A server that loses its power at night does not go on at noon."""
+    house.turn_on()
+    house.automatic.run_if_due()
+    night = house.engine.load(1)
+    assert night is not None
+    assert (night.status, night.start_at) == (UpdateStatus.QUEUED, MIDNIGHT)
+    house.engine.finish(1, UpdateStatus.CANCELLED, NOW)
+    house.ask(1, RUN)
+    asked = house.engine.load(2)
+    assert asked is not None
+    assert asked.start_at is None
 
 
 def test_a_night_is_run_once(house: House) -> None:
