@@ -108,7 +108,7 @@ export function askInDialog({ title, text, withUsername = false, attempt }) {
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve, reject) => {
-    dialog.addEventListener("cancel", () => { dialog.remove(); reject(new Error("annulé")); });
+    dialog.addEventListener("cancel", () => { dialog.remove(); reject(new Error("Annulé")); });
     dialog.querySelector("form").addEventListener("submit", async (event) => {
       event.preventDefault();
       const [error, button] = [dialog.querySelector(".error"), dialog.querySelector("button")];

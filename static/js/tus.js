@@ -19,6 +19,18 @@ export class Refused extends Error {
   }
 }
 
+/** Fetch fails in the same way for a cut line and for a file that went away: raises Refused for the latter. */
+async function raiseUnreadable(slice, error) {
+  await slice.arrayBuffer().catch(() => {
+    throw new Refused({
+      code: "unreadable",
+      message: "Le fichier ne peut plus être lu : le support qui le contient a été retiré, ou le fichier a été déplacé ou"
+        + " remplacé. Remettez-le en place, puis choisissez-le de nouveau : l'envoi reprendra où il s'est arrêté.",
+    });
+  });
+  throw error;
+}
+
 /** Do `step` again until it succeeds, is refused, or `isOver()`: then null. */
 export async function retry(step, isOver = () => false) {
   for (let attempt = 0; !isOver(); attempt += 1) {
@@ -41,7 +53,10 @@ export const memory = {
 };
 
 export class Upload {
-  /** `show(state)` is called whenever something changes: {phase, offset, size, rate, error}. */
+  /**
+   * `show(state)` is called whenever something changes: {phase, offset, size, rate, error}. `address` is where it goes
+   * on, null to begin it.
+   */
   constructor(file, endpoint, show, address = null) {
     this.file = file;
     this.endpoint = endpoint;
@@ -117,7 +132,7 @@ export class Upload {
       } catch (error) {
         if (error instanceof Refused) throw error;
         this.samples = [];
-        this.#report("waiting", error.message);
+        this.#report("waiting", error instanceof TypeError ? null : error.message); // fetch's own: the line is cut
         await backOff(attempt);
         if (this.address) await this.#findOffset().catch(() => {});
       }
@@ -126,7 +141,6 @@ export class Upload {
   }
 
   async #open() {
-    if (this.address === null) this.address = memory.find(this.file);
     if (this.address !== null && await this.#findOffset()) return;
     const response = await this.#ask(this.endpoint, "POST", {
       "Upload-Length": String(this.file.size),
@@ -140,7 +154,7 @@ export class Upload {
   /** Where the server stands; false where it no longer has this upload, or it is another file's. */
   async #findOffset() {
     const response = await this.#ask(this.address, "HEAD");
-    if (response.status >= 500) throw new Error("le serveur ne répond pas");
+    if (response.status >= 500) throw new Error("Le serveur ne répond pas");
     if (response.status !== 200 || Number(response.headers.get("Upload-Length")) !== this.file.size) return false;
     this.offset = Number(response.headers.get("Upload-Offset"));
     return true;
@@ -148,11 +162,12 @@ export class Upload {
 
   async #sendSlice() {
     const end = Math.min(this.file.size, this.offset === 0 ? FIRST_SLICE : this.offset + SLICE);
+    const slice = this.file.slice(this.offset, end);
     const response = await this.#ask(this.address, "PATCH", {
       "Content-Type": "application/offset+octet-stream",
       "Upload-Offset": String(this.offset),
-    }, this.file.slice(this.offset, end));
-    if (response.status === 409 || response.status === 423) throw new Error("le serveur se resynchronise");
+    }, slice).catch((error) => raiseUnreadable(slice, error));
+    if (response.status === 409 || response.status === 423) throw new Error("Le serveur se resynchronise");
     if (response.status !== 204) await this.#fail(response);
     this.offset = Number(response.headers.get("Upload-Offset"));
     const at = performance.now();

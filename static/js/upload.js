@@ -9,6 +9,7 @@ const form = byId("archive-form");
 const picker = byId("archive");
 const card = byId("fiche");
 const PHASES = { sending: "Envoi en cours", paused: "Suspendu", waiting: "Connexion coupée, nouvel essai…", done: "Reçu en entier" };
+const CAN_GO_ON = ["no_room", "unreadable"]; // refusals of the moment: the same file, chosen again, goes on
 let upload = null;
 
 picker.addEventListener("change", () => {
@@ -23,8 +24,10 @@ wireCard();
 
 async function send(file) {
   if (upload) upload.stopped = true;
-  const chosen = new Upload(file, form.dataset.uploads, show);
+  const address = listedAddress(file) ?? memory.find(file);
+  const chosen = new Upload(file, form.dataset.uploads, show, address);
   upload = chosen;
+  for (const id of ["a-reprendre", "autre-fichier"]) byId(id)?.toggleAttribute("hidden", address !== null);
   card.replaceChildren();
   byId("envoi-nom").textContent = file.name;
   byId("envoi").hidden = false;
@@ -52,9 +55,16 @@ async function send(file) {
   }
 }
 
-function show({ phase, offset, size: total, rate }) {
+/** Where the upload of this very file goes on that the server lists, whichever computer began it; null without. */
+function listedAddress(file) {
+  const isIts = ({ dataset }) => dataset.name === file.name && Number(dataset.size) === file.size;
+  const listed = [...document.querySelectorAll("[data-upload]")].find(isIts);
+  return listed ? `${form.dataset.uploads}/${listed.dataset.upload}` : null;
+}
+
+function show({ phase, offset, size: total, rate, error }) {
   byId("envoi-barre").value = total ? (100 * offset) / total : 0;
-  byId("envoi-etat").textContent = PHASES[phase];
+  byId("envoi-etat").textContent = error ? `${error.replace(/\.$/, "")}. Nouvel essai…` : PHASES[phase];
   const parts = [`${size(offset)} sur ${size(total)}`];
   if (phase === "sending" && rate) parts.push(`${size(rate)}/s`, `encore ${duration((total - offset) / rate)}`);
   byId("envoi-detail").textContent = parts.join(" · ");
@@ -73,7 +83,7 @@ byId("abandon").addEventListener("click", async () => {
 
 async function showRefusal(refused, error) {
   byId("envoi").hidden = true;
-  if (error.code === "no_room") {
+  if (CAN_GO_ON.includes(error.code)) {
     showError("L'envoi s'est arrêté.", error.message);
     return;
   }

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, Route, expect
@@ -10,6 +11,24 @@ from tests.support.site import PASSWORD
 
 CREATION = re.compile(r"/televersements$")
 SLICES = re.compile(r"/televersements/[0-9a-f]{32}$")
+
+
+class Slices:
+    """The slices that the page sends; `before` is called once, before slice number `number` goes out."""
+
+    def __init__(self, page: Page, before: Callable[[], object] | None = None, number: int = 2) -> None:
+        self.offsets: list[int] = []
+        self._before = before
+        self._number = number
+        page.route(SLICES, self._handle)
+
+    def _handle(self, route: Route) -> None:
+        request = route.request
+        if request.method == "PATCH":
+            self.offsets.append(int(request.headers["upload-offset"]))
+            if len(self.offsets) == self._number and self._before is not None:
+                self._before()
+        route.continue_()
 
 
 def sign_in(page: Page) -> None:

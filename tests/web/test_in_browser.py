@@ -2,7 +2,6 @@
 
 import signal
 import threading
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -12,27 +11,9 @@ from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Archives, now
 from tests.support.web_process import WebProcess
-from tests.web.browsing import SLICES, choose, expect_complete
+from tests.web.browsing import SLICES, Slices, choose, expect_complete
 
 pytestmark = pytest.mark.system
-
-
-class Slices:
-    """The slices that the page sends; `before` is called once, before slice number `number` goes out."""
-
-    def __init__(self, page: Page, before: Callable[[], object] | None = None, number: int = 2) -> None:
-        self.offsets: list[int] = []
-        self._before = before
-        self._number = number
-        page.route(SLICES, self._handle)
-
-    def _handle(self, route: Route) -> None:
-        request = route.request
-        if request.method == "PATCH":
-            self.offsets.append(int(request.headers["upload-offset"]))
-            if len(self.offsets) == self._number and self._before is not None:
-                self._before()
-        route.continue_()
 
 
 def test_an_upload_survives_the_death_of_the_server(page: Page, web: WebProcess, archives: Archives) -> None:
