@@ -19,10 +19,10 @@ from pathlib import Path
 
 from demo.prepare import free_port
 from ospi_supervisor.domain.offers import Offer, OfferKind, best_offer
+from ospi_supervisor.domain.words import size as size_words
 from ospi_supervisor.feed.fetch import fetch
 from ospi_supervisor.feed.probe import probe
 from ospi_supervisor.feed.transport import Transport
-from ospi_supervisor.publisher.area.shelf import size_words
 from ospi_supervisor.publisher.keys import init_keys
 from ospi_supervisor.publisher.repository import Repository, current_root, key_signers
 

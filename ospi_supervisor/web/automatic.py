@@ -1,9 +1,9 @@
 """The tab « Activation par Internet »: whether this server updates itself, and the way to the vendor, link by link."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from ospi_supervisor.web.context import record, username, web
+from ospi_supervisor.web.context import number_in_address, record, username, web
 
 bp = Blueprint("automatic", __name__, url_prefix="/mises-a-jour/activation")
 
@@ -12,7 +12,7 @@ bp = Blueprint("automatic", __name__, url_prefix="/mises-a-jour/activation")
 def page() -> str:
     """What is known; with `?demande=N`, what the worker answered to « Vérifier maintenant », or that it is at it."""
     operations = web().operations
-    number = request.args.get("demande", type=int)
+    number = number_in_address("demande")
     known = number is not None and operations.web.request(number) is not None
     answer = operations.reader.answer(number) if known and number is not None else None
     return render_template(

@@ -1,12 +1,12 @@
 """« Sauvegardes »: those that there are, as the worker published them, how to restore one, and « Sauvegarder
 maintenant »."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import record, username, wants_json, web
+from ospi_supervisor.web.context import number_in_address, record, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("backups", __name__, url_prefix="/sauvegardes")
@@ -17,7 +17,7 @@ PUBLISHED = "backup"
 @bp.get("")
 def page() -> str:
     """The backups; with `?demande=N`, what became of one that was asked for."""
-    number = request.args.get("demande", type=int)
+    number = number_in_address("demande")
     known = number is not None and web().operations.web.request(number) is not None
     answer = web().operations.reader.answer(number) if known and number is not None else None
     return _page(waiting=known and answer is None, answer=answer)

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import now, record, username, wants_json, web
+from ospi_supervisor.web.context import now, number_in_address, record, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 from ospi_supervisor.web.words import OUTCOMES
 
@@ -17,7 +17,7 @@ bp = Blueprint("support", __name__)
 @bp.get("/support")
 def page() -> Response | str:
     """Whom to call and what for; with `?demande=N`, what the worker answered to a code or to « Reprendre »."""
-    number = request.args.get("demande", type=int)
+    number = number_in_address("demande")
     if number is None:
         return _page()
     asked, answer = web().operations.web.request(number), web().operations.reader.answer(number)
@@ -36,7 +36,7 @@ def unlock() -> Response | tuple[str, int]:
     )
 
 
-@bp.post("/support/reprise/<int:update_id>")
+@bp.post("/support/reprise/<int(max=9223372036854775807):update_id>")
 def resume(update_id: int) -> Response | tuple[str, int]:
     """« Reprendre »: the worker takes up what stopped."""
     return _ask(

@@ -8,6 +8,8 @@ from ospi_supervisor.bootstrap import make_worker
 from ospi_supervisor.web.pages import AUDIT_LINES
 from tests.support.site import PREFIX, Browser, Site, now
 
+JSON = {"Accept": "application/json"}
+
 
 def record(site: Site, action: str, *, allowed: bool = True) -> None:
     site.operations.web.record(action, actor="alice", now=now(), allowed=allowed)
@@ -56,3 +58,22 @@ def test_every_line_is_reached_page_by_page(site: Site, admin: Browser, view: st
 @pytest.mark.parametrize("query", ["avant=99999999999999999999", "avant=-1", "avant=tout", "voir=autre"])
 def test_an_address_that_makes_no_sense_shows_the_newest(admin: Browser, query: str) -> None:
     assert actions(admin.get(f"tracabilite?{query}").text) == ["connexion"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "mises-a-jour/activation",
+        "sauvegardes",
+        "parametres/general",
+        "support",
+        "mises-a-jour/suivi",
+    ],
+)
+def test_a_number_that_nothing_can_have_is_no_error_of_ours(admin: Browser, path: str) -> None:
+    assert admin.get(f"{path}?demande={10**20}").status_code == 200
+
+
+def test_an_update_that_cannot_be_is_not_found(admin: Browser) -> None:
+    for path in ("api/updates/{}", "api/updates/{}/events", "mises-a-jour/suivi/{}/etat"):
+        assert admin.get(path.format(10**20), headers=JSON).status_code == 404
