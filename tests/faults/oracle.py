@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ospi_supervisor.backup.record import load_record
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.engine.lock import update_lock
-from ospi_supervisor.errors import BusyError
+from ospi_supervisor.errors import BackupError, BusyError
 from tests.faults.application import entry_text
 from tests.faults.platform import BASE_FILES
 from tests.faults.vendor import NEW, NEXT, OLD
@@ -71,13 +72,23 @@ def _releases(world: World, version: str, before: str) -> Iterator[str]:
     if current != version:
         yield f"current is {current}, not {version}"
     there = {path.name for path in (root / "releases").iterdir()}
-    if there != {version, before}:
-        yield f"releases are {sorted(there)}, not {sorted({version, before})}"
-    for name in there & {version, before}:
-        wanted = tree_of(world.site.vendor.tree(name))
+    wanted = {version, before} | _restorable(world)
+    if there != wanted:
+        yield f"releases are {sorted(there)}, not {sorted(wanted)}"
+    for name in there & wanted:
+        made = tree_of(world.site.vendor.tree(name))
         present = {path: facts for path, facts in tree_of(root / "releases" / name).items() if not _is_added(path)}
-        if differing := [path for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path)]:
+        if differing := [path for path in made.keys() | present.keys() if made.get(path) != present.get(path)]:
             yield f"release {name} differs in {len(differing)} places: {sorted(differing)[:SHOWN]}"
+
+
+def _restorable(world: World) -> set[str]:
+    """The releases that the backups which are left belong to."""
+    found = set()
+    for folder in (world.root / "backups").iterdir():
+        with contextlib.suppress(BackupError):
+            found.add(load_record(folder).release)
+    return found
 
 
 def _is_added(path: str) -> bool:
