@@ -14,28 +14,43 @@ const labels = JSON.parse(root.dataset.labels);
 const link = document.getElementById("liaison");
 let after = Number(root.dataset.after);
 let ended = root.dataset.active !== "yes";
+let source = null; // the stream, while the tab is seen
+let polling = false;
 
 const byId = (id) => document.getElementById(id);
 const row = (phase) => document.querySelector(`#phases [data-phase="${phase}"]`);
 
+/** A browser keeps six connections to a server for all its tabs: a tab that nobody sees gives its own back. */
+function followWhileSeen() {
+  if (document.hidden) {
+    source?.close();
+    source = null;
+  } else if (!ended) {
+    if (!source && !polling) follow();
+    refresh();
+  }
+}
+
 function follow() {
-  const source = new EventSource(`${root.dataset.events}?after=${after}`);
+  const stream = new EventSource(`${root.dataset.events}?after=${after}`);
+  source = stream;
   for (const kind of ["phase", "progress", "log", "end"]) {
-    source.addEventListener(kind, (message) => {
+    stream.addEventListener(kind, (message) => {
       receive(Number(message.lastEventId), kind, JSON.parse(message.data));
-      if (ended) source.close();
+      if (ended) stream.close();
     });
   }
-  source.addEventListener("open", () => { link.hidden = true; });
-  source.addEventListener("error", () => {
+  stream.addEventListener("open", () => { link.hidden = true; });
+  stream.addEventListener("error", () => {
     if (ended) return;
     // CLOSED: the server has no stream to give (or the session has ended, which polling finds out).
-    if (source.readyState === EventSource.CLOSED) poll();
+    if (stream.readyState === EventSource.CLOSED) poll();
     else say("La liaison avec le superviseur est interrompue ; elle reprend d'elle-même. La mise à jour continue.");
   });
 }
 
 async function poll() {
+  polling = true;
   while (!ended) {
     try {
       const response = await request(`${root.dataset.events}?after=${after}`);
@@ -147,7 +162,8 @@ function tick() {
 byId("sortie").scrollTop = byId("sortie").scrollHeight;
 byId("journal").scrollTop = byId("journal").scrollHeight;
 if (!ended) {
-  follow();
+  if (!document.hidden) follow();
+  document.addEventListener("visibilitychange", followWhileSeen);
   setInterval(tick, 1000);
-  setInterval(() => { if (!ended) refresh(); }, REFRESH_EVERY);
+  setInterval(() => { if (!ended && !document.hidden) refresh(); }, REFRESH_EVERY);
 }

@@ -156,6 +156,67 @@ def test_no_event_is_lost_or_repeated_across_a_kill(page: Page, web: WebProcess)
     expect(page.locator("#liaison")).to_be_hidden()
 
 
+def hide(page: Page, hidden: bool = True) -> None:
+    """What the browser tells a tab that goes behind another, or comes back; without a screen it tells nothing."""
+    page.evaluate(
+        "hidden => { Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )
+
+
+def test_tabs_that_nobody_sees_leave_the_server_to_the_others(page: Page, web: WebProcess) -> None:
+    """A browser keeps six connections to a server at most."""
+    follow(page, web)
+    for _ in range(6):
+        hide(page)
+        page = page.context.new_page()
+        page.goto(f"{web.url}/mises-a-jour/suivi", timeout=15_000)
+    page.goto(f"{web.url}/mises-a-jour/historique", timeout=15_000)
+    expect(page.locator("table")).to_be_visible()
+
+
+def test_a_tab_seen_again_goes_on_where_it_stood(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    hide(page)
+    log(web, number, 3, 3)
+    web.site.engine.request_cancel(number)
+    page.wait_for_timeout(1000)
+    assert len(journal(page)) == 3
+    hide(page, False)
+    expect(page.locator("#etat")).to_contain_text("Annulation demandée")
+    expect(page.locator("#journal li")).to_have_count(6)
+    log(web, number, 6, 3)
+    expect(page.locator("#journal li")).to_have_count(9)
+    assert journal(page) == [f"ligne {line}." for line in range(9)]
+
+
+def test_a_tab_that_polls_does_not_poll_twice_once_seen_again(page: Page, web: WebProcess) -> None:
+    asked: list[str] = []
+
+    def no_stream(route: Route) -> None:
+        asked.append(route.request.headers["accept"])
+        if "event-stream" in asked[-1]:
+            route.fulfill(status=503)
+        else:
+            route.continue_()
+
+    page.route("**/events?*", no_stream)
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    for hidden in (True, False, True, False):
+        hide(page, hidden)
+    log(web, number, 3, 3)
+    expect(page.locator("#journal li")).to_have_count(6)
+    asked.clear()
+    page.wait_for_timeout(5000)
+    assert 1 <= len(asked) <= 3, "one loop asks every two seconds"
+    assert not any("event-stream" in accept for accept in asked)
+
+
 def test_without_a_stream_the_page_polls(page: Page, web: WebProcess) -> None:
     def no_stream(route: Route) -> None:
         if "event-stream" in route.request.headers["accept"]:
