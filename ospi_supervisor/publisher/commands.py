@@ -7,9 +7,10 @@ import click
 import msgspec
 
 from ospi_supervisor.publisher.console import clear_errors
+from ospi_supervisor.publisher.keys import RETIRED
 from ospi_supervisor.publisher.publication import publish, refresh, withdraw
 from ospi_supervisor.publisher.repository import Repository
-from ospi_supervisor.publisher.rotation import parse_scheme, rotate_root
+from ospi_supervisor.publisher.rotation import Rotation, parse_scheme, repair, rotate_root
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _REPOSITORY = click.option(
@@ -18,6 +19,7 @@ _REPOSITORY = click.option(
     type=click.Path(file_okay=False, path_type=Path),
     help="Dossier du dépôt ; un serveur web le présente tel quel.",
 )
+_DEFAULT_SCHEME = "root=2/2"
 _KEYS = click.option("--keys", required=True, type=_FOLDER, help="Dossier créé par « init ».")
 
 
@@ -75,24 +77,50 @@ def refresh_command(repository: Path, keys: Path) -> None:
     "--role",
     "roles",
     multiple=True,
-    default=("root=2/2",),
-    show_default=True,
     metavar="RÔLE=SEUIL/NOMBRE",
-    help="Rôle (root, targets, snapshot, timestamp) qui reçoit NOMBRE clés neuves, dont SEUIL doivent signer.",
+    help="Rôle (root, targets, snapshot, timestamp) qui reçoit NOMBRE clés neuves, dont SEUIL doivent signer."
+    f" Par défaut : {_DEFAULT_SCHEME}.",
+)
+@click.option(
+    "--repair",
+    "repairing",
+    is_flag=True,
+    help="Ne change aucune clé : signe de nouveau, par les clés actuelles, un dépôt que des clés remplacées ont signé."
+    " Vérifiez d'abord par « list » que tout y vient de vous.",
 )
 @_REPOSITORY
 @_KEYS
 @clear_errors
-def rotate_command(roles: tuple[str, ...], repository: Path, keys: Path) -> None:
-    """Change des clés : publie une nouvelle racine signée par l'ancienne, que chaque client peut suivre."""
-    schemes = dict(parse_scheme(text) for text in roles)
-    rotation = rotate_root(Repository(repository), keys, schemes, datetime.now(UTC))
-    click.echo(
-        f"racine {rotation.version} publiée ; livrez {keys / 'root.json'} avec les prochaines installations.\n"
-        f"Les anciennes clés privées sont dans {keys / 'private' / 'retired'} : détruisez-les."
-    )
+def rotate_command(roles: tuple[str, ...], repairing: bool, repository: Path, keys: Path) -> None:
+    """Change des clés : publie une nouvelle racine signée par l'ancienne, que chaque client peut suivre.
+
+    Interrompue, relancez-la : elle achève le changement commencé.
+    """
+    if repairing and roles:
+        raise click.UsageError("« --repair » ne change aucune clé ; lancez ensuite « rotate-root » pour « --role »")
+    if repairing:
+        rotation = repair(Repository(repository), keys, datetime.now(UTC))
+        click.echo(f"dépôt signé de nouveau par les clés de la racine {rotation.version}")
+    else:
+        schemes = dict(parse_scheme(text) for text in roles or (_DEFAULT_SCHEME,))
+        rotation = rotate_root(Repository(repository), keys, schemes, datetime.now(UTC))
+        click.echo(_told(rotation, keys))
     for offer in rotation.dropped:
         click.echo(f"{offer.filename} était signé par une clé remplacée : construisez-le et publiez-le de nouveau")
+
+
+def _told(rotation: Rotation, keys: Path) -> str:
+    """What people do after a change of keys."""
+    resumed = (
+        f"Elle était déjà dans {keys} : ce changement-là est achevé, aucune autre clé n'a changé. Vérifiez par « list »"
+        " ce qui reste à publier de nouveau ; pour changer d'autres clés, relancez la commande.\n"
+    )
+    return (
+        f"racine {rotation.version} publiée ; livrez {keys / 'root.json'} avec les prochaines installations.\n"
+        f"{resumed if rotation.resumed else ''}"
+        f"Les anciennes clés privées sont dans {keys / RETIRED} :"
+        f" détruisez-les quand tous vos dépôts ont la racine {rotation.version}."
+    )
 
 
 REPOSITORY_COMMANDS = (publish_command, list_command, withdraw_command, refresh_command, rotate_command)

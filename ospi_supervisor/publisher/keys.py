@@ -4,6 +4,7 @@
 the codes that release a lock, and nothing else.
 """
 
+import errno
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,12 +24,15 @@ from tuf.api.metadata import Metadata, Root
 from ospi_supervisor.archive.metadata import encode
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.files import fsync_dir, write_atomically
+from ospi_supervisor.files import write_atomically
 
 ROLES = {"root": 2, "targets": 2, "snapshot": 1, "timestamp": 1}
 """How many keys each role has; all of them must sign."""
 
 ROOT_VALIDITY = timedelta(days=3650)
+
+RETIRED = "private/retired"
+"""Where the private keys go that the newest root does not name any more."""
 
 
 def init_keys(folder: Path, now: datetime) -> bytes:
@@ -66,15 +70,23 @@ def root_chain(folder: Path) -> list[bytes]:
     return chain
 
 
-def load_signers(folder: Path, role: str) -> list[CryptoSigner]:
-    """The private keys in `folder` that the newest root lets sign for `role`; RefusedError under the threshold."""
-    signers = [CryptoSigner(load_key(path)) for path in sorted((folder / "private").glob(f"{role}-*.pem"))]
-    allowed = Trust(root_chain(folder)[-1]).root.roles[role]
-    usable = [signer for signer in signers if signer.public_key.keyid in allowed.keyids]
+def load_signers(folder: Path, role: str, root: Root | None = None) -> list[CryptoSigner]:
+    """The private keys in `folder` that `root`, the newest where None, lets sign for `role`.
+
+    Those put aside in `private/retired` serve where the others are too few. RefusedError under the threshold.
+    """
+    root = root or Trust(root_chain(folder)[-1]).root
+    allowed = root.roles[role]
+    usable: list[CryptoSigner] = []
+    for place in (folder / "private", folder / RETIRED):
+        # A key put aside may have been destroyed where it lies: it is not read unless it is needed.
+        if len(usable) < allowed.threshold:
+            signers = [CryptoSigner(load_key(path)) for path in sorted(place.glob(f"{role}-*.pem"))]
+            usable += [signer for signer in signers if signer.public_key.keyid in allowed.keyids]
     if len(usable) < allowed.threshold:
         raise RefusedError(
-            f"{len(usable)} clé(s) utilisable(s) dans {folder}/private/{role}-*.pem, il en faut {allowed.threshold} ;"
-            " apportez celles de l'éditeur"
+            f"{len(usable)} clé(s) de la racine {root.version} dans {folder}/private/{role}-*.pem,"
+            f" il en faut {allowed.threshold} ; apportez celles de l'éditeur"
         )
     return usable
 
@@ -104,12 +116,9 @@ def midnight(now: datetime) -> datetime:
 
 def new_key(path: Path) -> Ed25519PrivateKey:
     """A new private key, durable in the new file `path`, mode 0600. Raises OSError, for an existing file too."""
+    if path.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     key = Ed25519PrivateKey.generate()
-    data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    fsync_dir(path.parent)
+    # Whole or not at all: half a key would have every later command refused.
+    write_atomically(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
     return key

@@ -38,26 +38,28 @@ def publish(repository: Repository, keys: Path, file: Path, now: datetime) -> Of
         _add(state, offer)
         notice_offer = _notice_offer(offer, notice)
         _add(state, notice_offer)
+        repository.add_roots(keys)  # there are some to add before the first publication only, while nobody reads
         repository.store_bytes(notice, notice_offer)
         repository.store(file, offer)
         repository.commit(state, signers, root, now)
-        repository.add_roots(keys)
     return offer
 
 
 def withdraw(repository: Repository, keys: Path, product: str, version: str, now: datetime) -> list[Offer]:
     """Take every archive of one release, and its notice, out of the repository; returns them.
 
-    Clients stop seeing them first, then the files go. RefusedError where that release is not published.
+    Clients stop seeing them first, then the files go; run again, it removes what a withdrawal cut short has left.
+    RefusedError where that release is not published.
     """
+    root, signers = current_root(keys), key_signers(keys)
     with repository.changing(keys, now) as state:
         gone = [offer for offer in state.offers() if (offer.product, offer.version) == (product, version)]
         if not gone:
+            repository.remove_unlisted(state)
             raise RefusedError(f"{product} {version} n'est pas dans ce dépôt ; voyez « ospi-release list »")
         for offer in gone:
             del state.targets.targets[offer.path]
-        repository.commit(state, key_signers(keys), current_root(keys), now)
-    repository.remove_files(gone)
+        repository.commit(state, signers, root, now)
     return gone
 
 
@@ -74,7 +76,6 @@ def refresh(repository: Repository, keys: Path, now: datetime) -> list[str]:
             repository.commit_snapshot(state, signers, root, now)
         else:
             repository.commit_timestamp(state, signers, root, now)
-        repository.add_roots(keys)
     dates = {"root": root.expires, "targets": state.targets.expires}
     advice = {"root": "lancez « rotate-root »", "targets": "publiez une version, ou retirez-en une"}
     return [

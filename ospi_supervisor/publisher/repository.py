@@ -10,6 +10,7 @@ client sees the state before a publication or the one after.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,9 @@ TIMESTAMP_VALIDITY = timedelta(days=7)
 vendor has a week to mend a refresh that fails."""
 
 SNAPSHOT_RENEWAL = timedelta(days=10)
+
+_STORED_NAME = re.compile(r"\.?[0-9a-f]{64}\.")
+"""How the names of the files begin that `store` and `store_bytes` write, those half-written too."""
 
 Signers = Callable[[str], Sequence[CryptoSigner]]
 """The keys that sign for a role."""
@@ -71,7 +75,7 @@ class State:
 
 
 class Repository:
-    """The repository in `folder`. Changes are made by `changing`; reading needs no key."""
+    """The repository in `folder`. Changes are made in `changing`, or `locked` for new keys; reading needs no key."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -84,10 +88,23 @@ class Repository:
 
     @contextmanager
     def changing(self, keys: Path, now: datetime) -> Iterator[State]:
-        """The present state, proven by the vendor's own roots in the folder `keys`, for one change at a time.
+        """The present state, proven by the newest of the vendor's own roots in the folder `keys`, to change it.
 
-        RefusedError where somebody else signed it: what is found on a server is never signed again unseen.
+        RefusedError where somebody else signed it: what is found on a server is never signed again unseen. Also where
+        clients follow another root than that one: they would refuse what its keys sign.
         """
+        with self.locked():
+            chain = root_chain(keys)
+            if self.followed_root(chain) < len(chain):
+                raise RefusedError(
+                    f"ce dépôt n'a pas encore la racine {len(chain)} du dossier de clés : un changement de clés a été"
+                    " interrompu, ou fait pour un autre dépôt ; lancez « rotate-root » sur ce dépôt pour l'achever"
+                )
+            yield self.state(decoded(chain)[-1:], now)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """For one change at a time; RefusedError while another is made."""
         self.metadata.mkdir(parents=True, exist_ok=True)
         self.targets.mkdir(exist_ok=True)
         with (self.folder / ".lock").open("w") as lock:
@@ -95,7 +112,32 @@ class Repository:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RefusedError("une autre publication est en cours dans ce dépôt ; attendez sa fin") from None
-            yield self._read(self._published_root(keys)) if self._is_published() else _first_state(now)
+            yield
+
+    def state(self, roots: Sequence[Root], now: datetime) -> State:
+        """What clients see, each part proven by one of `roots`, else RefusedError; nothing before publication."""
+        return self._read(roots) if self._is_published() else _first_state(now)
+
+    def followed_root(self, chain: Sequence[bytes]) -> int:
+        """The number of the newest root that clients of this repository follow, in `chain`, the vendor's own.
+
+        RefusedError where it is not in `chain`.
+        """
+        if self._root_path(len(chain) + 1).exists():
+            raise RefusedError(
+                f"le dossier de clés s'arrête à la racine {len(chain)}, il est plus ancien que le dépôt ;"
+                " copiez-y les fichiers N.root.json, root.json et les clés du dossier de clés actuel"
+            )
+        seen = [number for number in range(1, len(chain) + 1) if self._root_path(number).exists()]
+        for number in seen:
+            if self._root_path(number).read_bytes() != chain[number - 1]:
+                raise RefusedError(
+                    f"la racine {number} de ce dépôt n'est pas celle du dossier de clés ;"
+                    " prenez le dossier de clés qui a servi à publier ce dépôt"
+                )
+        if not self._is_published():
+            return len(chain)  # nobody follows it yet
+        return max(seen, default=1)
 
     def commit(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
         """Make `state` what clients see, with new targets. A crash before the end changes nothing for them."""
@@ -114,11 +156,15 @@ class Repository:
         self.commit_timestamp(state, signers, root, now)
 
     def commit_timestamp(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
-        """A new timestamp: the instant at which all that was written before becomes visible."""
+        """A new timestamp: the instant at which all that was written before becomes visible.
+
+        Then the files go that are not listed any more.
+        """
         state.timestamp.version += 1
         state.timestamp.expires = now.replace(microsecond=0) + TIMESTAMP_VALIDITY
         data = signed_by(state.timestamp, signers("timestamp"), root)
         write_atomically(self.metadata / "timestamp.json", data)
+        self.remove_unlisted(state)
 
     def add_roots(self, keys: Path) -> None:
         """Publish the roots of the chain in `keys` that are missing here."""
@@ -149,19 +195,18 @@ class Repository:
         final.parent.mkdir(exist_ok=True)
         write_atomically(final, data)
 
-    def remove_files(self, offers: Sequence[Offer]) -> None:
-        """Delete the files of targets that are no longer listed."""
-        for offer in offers:
-            (self.targets / offer.stored_path).unlink(missing_ok=True)
+    def remove_unlisted(self, state: State) -> None:
+        """Delete the archives and notices that `state`, which clients see, does not list.
+
+        They were withdrawn, or are what a publication left that was cut short.
+        """
+        listed = {name for target in state.targets.targets.values() for name in target.get_prefixed_paths()}
+        for path in self.targets.glob("*/*"):
+            if _STORED_NAME.match(path.name) and path.relative_to(self.targets).as_posix() not in listed:
+                path.unlink(missing_ok=True)
 
     def _is_published(self) -> bool:
         return (self.metadata / "timestamp.json").exists()
-
-    def _published_root(self, keys: Path) -> Root:
-        """The newest of the vendor's roots that clients can see: a rotation may have been cut short before that."""
-        chain = root_chain(keys)
-        published = [data for number, data in enumerate(chain, start=1) if self._root_path(number).exists()]
-        return decode_root("root.json", (published or chain)[-1]).signed
 
     def _root_path(self, number: int) -> Path:
         return self.metadata / f"{number}.root.json"
@@ -171,22 +216,22 @@ class Repository:
         write_atomically(self.metadata / f"{signed.version}.{role}.json", data)
         return data
 
-    def _read(self, root: Root | None = None) -> State:
-        timestamp = self._load("timestamp", None, Timestamp, root)
-        snapshot = self._load("snapshot", timestamp.snapshot_meta.version, Snapshot, root)
-        targets = self._load("targets", snapshot.meta["targets.json"].version, Targets, root)
+    def _read(self, roots: Sequence[Root] | None = None) -> State:
+        timestamp = self._load("timestamp", None, Timestamp, roots)
+        snapshot = self._load("snapshot", timestamp.snapshot_meta.version, Snapshot, roots)
+        targets = self._load("targets", snapshot.meta["targets.json"].version, Targets, roots)
         return State(targets, snapshot, timestamp)
 
-    def _load(self, role: str, version: int | None, kind: type[_Kind], root: Root | None) -> _Kind:
+    def _load(self, role: str, version: int | None, kind: type[_Kind], roots: Sequence[Root] | None) -> _Kind:
         path = self.metadata / (f"{role}.json" if version is None else f"{version}.{role}.json")
         try:
             metadata: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
-            if root is not None:
-                root.verify_delegate(role, metadata.signed_bytes, metadata.signatures)
-        except (DeserializationError, UnsignedMetadataError) as error:
-            raise RefusedError(
-                f"{path} n'est pas signé par les clés actuelles ; vérifiez le dépôt avant de publier"
-            ) from error
+        except DeserializationError as error:
+            raise _not_ours(path) from error
+        if roots is not None and not any(
+            root.get_verification_result(role, metadata.signed_bytes, metadata.signatures).verified for root in roots
+        ):
+            raise _not_ours(path)
         if not isinstance(metadata.signed, kind):
             raise RefusedError(f"{path} n'est pas du type attendu ; vérifiez le dépôt avant de publier")
         return metadata.signed
@@ -199,7 +244,12 @@ def key_signers(keys: Path) -> Signers:
 
 def current_root(keys: Path) -> Root:
     """The newest root of the vendor's own chain in the folder `keys`."""
-    return decode_root("root.json", root_chain(keys)[-1]).signed
+    return decoded(root_chain(keys))[-1]
+
+
+def decoded(chain: Sequence[bytes]) -> list[Root]:
+    """The roots in `chain`; ArchiveError where one is not root metadata."""
+    return [decode_root("root.json", data).signed for data in chain]
 
 
 def signed_by(signed: Signed, signers: Sequence[CryptoSigner], root: Root) -> bytes:
@@ -220,6 +270,13 @@ def hash_file(path: Path) -> str:
     """The sha256 of the file `path`, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _not_ours(path: Path) -> RefusedError:
+    return RefusedError(
+        f"{path} n'est pas signé par les clés actuelles ; si vos anciennes clés l'ont signé, et que « list » ne montre"
+        " que vos versions, lancez « rotate-root --repair », sinon remettez une copie saine du dépôt"
+    )
 
 
 def _first_state(now: datetime) -> State:

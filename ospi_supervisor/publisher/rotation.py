@@ -21,14 +21,20 @@ from ospi_supervisor.domain.offers import Offer, OfferKind
 from ospi_supervisor.errors import ArchiveError, RefusedError
 from ospi_supervisor.files import fsync_dir, write_atomically
 from ospi_supervisor.publisher.keys import (
+    RETIRED,
     ROLES,
     ROOT_VALIDITY,
+    load_key,
     load_signers,
     midnight,
     new_key,
+    root_chain,
     sign,
 )
-from ospi_supervisor.publisher.repository import Repository, State, current_root
+from ospi_supervisor.publisher.repository import Repository, Signers, State, decoded, key_signers
+
+_SIGNING = ("targets", "snapshot", "timestamp")
+"""The roles that sign the repository."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +47,14 @@ class Scheme:
 
 @dataclass(frozen=True)
 class Rotation:
-    """What was done. `dropped` are archives that the new root does not prove: to be built and published anew."""
+    """What was done. `dropped` are archives that the new root does not prove: to be built and published anew.
+
+    `resumed` where the root was there already, and only had to be published.
+    """
 
     version: int
     dropped: tuple[Offer, ...]
+    resumed: bool
 
 
 def parse_scheme(text: str) -> tuple[str, Scheme]:
@@ -58,30 +68,67 @@ def parse_scheme(text: str) -> tuple[str, Scheme]:
 def rotate_root(repository: Repository, keys: Path, schemes: Mapping[str, Scheme], now: datetime) -> Rotation:
     """Give the roles in `schemes` new keys, in a new root signed by the old root's keys; publish it.
 
-    The old private keys go to `private/retired`. RefusedError where too few of the old root's keys are there.
+    Where the newest root in `keys` is not in this repository yet, because a rotation was cut short or made for another
+    repository, that root is published instead and `schemes` wait. The private keys that it replaces go to
+    `private/retired`. RefusedError where too few of the old root's keys are there.
     """
-    old_root = current_root(keys)
-    with repository.changing(keys, now) as state:
-        old = {role: load_signers(keys, role) for role in ROLES}
-        replaced = [path for role in schemes for path in (keys / "private").glob(f"{role}-*.pem")]
-        new = {role: _new_signers(keys, role, scheme.count) for role, scheme in schemes.items()}
-        root = _next_root(old_root, new, schemes, now)
-        # The old root's signatures may be the new one's too, where the root's keys stay.
-        data = sign(Metadata(root), [*old["root"], *new.get("root", [])])
-        _check_follows(old_root, data)
-        dropped = _drop_unproven(repository, state, data, now)
-        # All that can be refused was; from here on the new root exists.
-        for name in (f"{root.version}.root.json", "root.json"):
-            write_atomically(keys / name, data)
+    with repository.locked():
+        chain = root_chain(keys)
+        followed = repository.followed_root(chain)
+        resumed = followed < len(chain)
+        state = repository.state(decoded(chain[followed - 1 :]), now)
+        if not resumed:
+            repository.add_roots(keys)  # as in `publish`
+            chain.append(_new_root(keys, decoded(chain)[-1], schemes, now))
+        # Clients trust any of these roots until they have seen the last.
+        roots = decoded(chain[followed - 1 :])
+        signers = {role: [key for root in roots for key in load_signers(keys, role, root)] for role in _SIGNING}
+        dropped = _publish(repository, keys, chain, state, signers.__getitem__, now)
+    return Rotation(len(chain), tuple(dropped), resumed)
 
-        def both(role: str) -> Sequence[CryptoSigner]:
-            return [*old[role], *new.get(role, [])]
 
-        repository.commit(state, both, root, now)
-        repository.add_roots(keys)
-        _retire(keys, replaced)
-    repository.remove_files(dropped)
-    return Rotation(root.version, tuple(dropped))
+def repair(repository: Repository, keys: Path, now: datetime) -> Rotation:
+    """Sign anew, by the current keys alone, a repository that keys replaced since have signed; no key changes.
+
+    Clients refuse such a repository, and `rotate_root` too: whoever had the replaced keys may have signed it, so that
+    a person must have looked at what it lists. RefusedError where none of the vendor's roots ever proved it.
+    """
+    with repository.locked():
+        chain = root_chain(keys)
+        repository.followed_root(chain)  # a key folder of the past is refused
+        state = repository.state(decoded(chain), now)
+        dropped = _publish(repository, keys, chain, state, key_signers(keys), now)
+    return Rotation(len(chain), tuple(dropped), resumed=True)
+
+
+def _publish(
+    repository: Repository, keys: Path, chain: Sequence[bytes], state: State, signers: Signers, now: datetime
+) -> list[Offer]:
+    """Have clients follow the newest root of `chain`, in `keys` and in the repository; returns what it does not prove.
+
+    Cut short at any write, it can be done again. What is written last, the root in the repository, says that all is.
+    """
+    root = decoded(chain)[-1]
+    dropped = _drop_unproven(repository, state, chain[-1], now)
+    replaced = _replaced(keys, root)
+    # All that can be refused was; from here on the new root exists.
+    for name in (f"{root.version}.root.json", "root.json"):
+        write_atomically(keys / name, chain[-1])
+    _retire(keys, replaced)
+    repository.commit(state, signers, root, now)
+    repository.add_roots(keys)
+    return dropped
+
+
+def _new_root(keys: Path, old_root: Root, schemes: Mapping[str, Scheme], now: datetime) -> bytes:
+    """A new root in which the roles in `schemes` have new keys, signed but not kept yet."""
+    old = {role: load_signers(keys, role) for role in ROLES}  # a missing key is told before any is made
+    new = {role: _new_signers(keys, role, scheme.count) for role, scheme in schemes.items()}
+    root = _next_root(old_root, new, schemes, now)
+    # The old root's signatures may be the new one's too, where the root's keys stay.
+    data = sign(Metadata(root), [*old["root"], *new.get("root", [])])
+    _check_follows(old_root, data)
+    return data
 
 
 def _new_signers(keys: Path, role: str, count: int) -> list[CryptoSigner]:
@@ -115,9 +162,19 @@ def _check_follows(old_root: Root, data: bytes) -> None:
             )
 
 
+def _replaced(keys: Path, root: Root) -> list[Path]:
+    """The private keys that `root` does not name."""
+    return [
+        path
+        for role in ROLES
+        for path in (keys / "private").glob(f"{role}-*.pem")
+        if CryptoSigner(load_key(path)).public_key.keyid not in root.roles[role].keyids
+    ]
+
+
 def _retire(keys: Path, replaced: Sequence[Path]) -> None:
-    """Put the private keys `replaced` aside: the root no longer names them."""
-    retired = keys / "private" / "retired"
+    """Put the private keys `replaced` aside."""
+    retired = keys / RETIRED
     retired.mkdir(mode=0o700, exist_ok=True)
     for path in replaced:
         path.replace(retired / path.name)

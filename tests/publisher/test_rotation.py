@@ -74,7 +74,11 @@ def test_a_rotation_cut_short_before_it_was_published_goes_on(
     rotate_root(repository, keys, {"timestamp": Scheme(1, 1), "root": Scheme(2, 2)}, NOW)
     shutil.rmtree(repository.folder)
     shutil.copytree(tmp_path / "before", repository.folder)
-    publish(repository, keys, archive(tmp_path, keys, "11.7.0"), NOW)
+    newer = archive(tmp_path, keys, "11.7.0")
+    with pytest.raises(RefusedError, match="lancez « rotate-root » sur ce dépôt pour l'achever"):
+        publish(repository, keys, newer, NOW)
+    assert rotate_root(repository, keys, {"root": Scheme(2, 2)}, NOW).version == 2
+    publish(repository, keys, newer, NOW)
     assert versions(hospital.check(server)) == ["11.6.0", "11.7.0"]
 
 
