@@ -49,9 +49,10 @@ def shoot() -> Shoot:
     """Takes a page's pictures at a desktop's and a phone's width."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
 
-    def take(page: Page, name: str, *, full_page: bool = True) -> None:
+    def take(page: Page, name: str, *, full_page: bool = True, paints_for: float = 0) -> None:
         for width, height in ((390, 844), (1280, 800)):
             page.set_viewport_size({"width": width, "height": height})
+            page.wait_for_timeout(paints_for)
             page.screenshot(path=SCREENSHOTS / f"{name}-{width}.png", full_page=full_page)
 
     return take

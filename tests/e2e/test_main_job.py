@@ -36,8 +36,8 @@ def test_from_the_gear_to_the_portal_on_its_new_release(demo: RunningDemo, page:
     expect(page.locator("#notice iframe")).to_be_visible()
     shoot(page, "05-verifications")
     page.locator("#notice iframe").scroll_into_view_if_needed()
-    page.wait_for_timeout(1500)  # the browser's PDF reader does not say when it has painted
-    shoot(page, "05-notice", full_page=False)
+    # The browser's PDF reader does not say when it has painted: so many milliseconds at each size.
+    shoot(page, "05-notice", full_page=False, paints_for=3000)
 
     portal = page.context.new_page()
     portal.goto(demo.url)
