@@ -139,18 +139,23 @@ class SystemdDriver:
     def is_running(self) -> bool:
         """Whether the unit is active or on its way there; PlatformError where there is no such unit.
 
-        One that died, and that systemd is about to try once more, is broken: it is not on its way.
+        One that died, and that systemd is about to try once more, is broken: it is not on its way. A job that works and
+        ends, started by a timer, is as it should be whether it is at work or not.
         """
         facts = self._facts()
+        if _is_job(facts):
+            return True
         starting = facts["ActiveState"] == "activating" and not facts.get("SubState", "").startswith("auto-restart")
         return starting or facts["ActiveState"] in UP
 
     def start(self) -> None:
         """Start the unit and wait until it is active.
 
-        systemd's count of recent starts begins anew: deaths in one release must not forbid the start in another.
+        systemd's count of recent starts begins anew: deaths in one release must not forbid the start in another. A job
+        is left to its timer.
         """
-        if self._state() not in UP:
+        facts = self._facts()
+        if facts["ActiveState"] not in UP and not _is_job(facts):
             self._systemctl("reset-failed", self._unit)
             output = self._systemctl("start", self._unit)
             _wait(lambda: self._state() in SETTLED, self._timeout)
@@ -179,7 +184,7 @@ class SystemdDriver:
         return self._facts()["ActiveState"]
 
     def _facts(self) -> dict[str, str]:
-        shown = self._systemctl("show", "--property=LoadState,ActiveState,SubState", self._unit)
+        shown = self._systemctl("show", "--property=LoadState,ActiveState,SubState,Type,RemainAfterExit", self._unit)
         facts = {"ActiveState": ""} | dict(line.split("=", 1) for line in shown.splitlines() if "=" in line)
         if facts.get("LoadState") == "masked":
             raise PlatformError(
@@ -207,6 +212,11 @@ class SystemdDriver:
         except (OSError, subprocess.TimeoutExpired) as error:
             raise PlatformError(f"systemctl {' '.join(arguments)} ne répond pas : {error}") from error
         return done.stdout.decode("utf-8", errors="replace")
+
+
+def _is_job(facts: dict[str, str]) -> bool:
+    """Whether the unit is one that works and ends (systemd.service(5), Type=oneshot)."""
+    return facts.get("Type") == "oneshot" and facts.get("RemainAfterExit") != "yes"
 
 
 def hold_drop_in(hold: Path) -> str:

@@ -28,6 +28,8 @@ if verb == "show":
     print("LoadState=" + (facts.get("load", "loaded") if facts else "not-found"))
     print("ActiveState=" + facts.get("active", "inactive"))
     print("SubState=" + facts.get("sub", ""))
+    print("Type=" + facts.get("type", "simple"))
+    print("RemainAfterExit=" + facts.get("remains", "no"))
 elif verb == "reset-failed":
     facts.pop("limited", None)
 elif verb == "start":
@@ -152,6 +154,24 @@ def test_a_unit_on_its_way_runs_and_one_that_dies_again_and_again_does_not(syste
     assert systemd.driver().is_running()
     systemd.knows(portail={"active": "activating", "sub": "auto-restart"})
     assert not systemd.driver().is_running()
+
+
+@pytest.mark.parametrize("active", ["activating", "inactive"])
+def test_a_job_is_stopped_and_then_left_to_its_timer(systemd: FakeSystemd, active: str) -> None:
+    systemd.knows(portail={"active": active, "type": "oneshot", "after_start": "inactive"})
+    driver = systemd.driver()
+    assert driver.is_running()
+    driver.stop()
+    driver.start()
+    assert systemd.verbs() == (["stop --no-block portail.service"] if active == "activating" else [])
+
+
+def test_a_oneshot_that_stays_is_a_service(systemd: FakeSystemd) -> None:
+    systemd.knows(portail={"active": "inactive", "type": "oneshot", "remains": "yes"})
+    driver = systemd.driver()
+    assert not driver.is_running()
+    driver.start()
+    assert driver.is_running()
 
 
 def test_a_machine_without_systemctl_is_said(systemd: FakeSystemd, monkeypatch: pytest.MonkeyPatch) -> None:
