@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.domain.plan import checkpoint_id, full_snapshot_id
 from ospi_supervisor.domain.words import counted
-from ospi_supervisor.errors import SupervisorError
+from ospi_supervisor.errors import SupervisorError, in_words
 from ospi_supervisor.phases.base import Facts, Level, Run
 from ospi_supervisor.phases.release import InstalledReleases, manifest_of
 from ospi_supervisor.platform.releases import Releases
@@ -55,10 +55,8 @@ def _warned(run: Run) -> Iterator[None]:
     """A failure as a warning."""
     try:
         yield
-    except SupervisorError as error:
-        run.journal(Level.WARNING, f"Le nettoyage est incomplet : {error}.")
-    except OSError as error:
-        run.journal(Level.WARNING, f"Le nettoyage est incomplet : erreur du système ({error}) ; contactez le support.")
+    except (SupervisorError, OSError) as error:
+        run.journal(Level.WARNING, f"Le nettoyage est incomplet : {in_words(error)}.")
 
 
 def _cleaned(releases: int, snapshots: int) -> str:

@@ -27,7 +27,7 @@ from ospi_supervisor.web import (
     updates,
     words,
 )
-from ospi_supervisor.web.context import EXTENSION, Web
+from ospi_supervisor.web.context import EXTENSION, StoredNumber, Web
 from ospi_supervisor.web.hub import Hub
 
 FORM_MAX_BYTES = 64 * 1024 * 1024
@@ -41,6 +41,7 @@ def create_app(config: Config, operations: Operations, make_bundle: Callable[[],
     """
     app = Flask("ospi_supervisor")
     app.config.from_mapping(_settings(config))
+    app.url_map.converters["int"] = StoredNumber
     hub = Hub(operations.reader)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.extensions[EXTENSION] = Web(config, operations, Accounts(operations.web), hub, make_bundle)

@@ -65,13 +65,13 @@ def updates() -> Response:
     return jsonify(web().operations.reader.updates())
 
 
-@bp.get("/api/updates/<int(max=9223372036854775807):update_id>")
+@bp.get("/api/updates/<int:update_id>")
 def update(update_id: int) -> Response:
     """One update and its phases."""
     return jsonify(_update(update_id))
 
 
-@bp.get("/api/updates/<int(max=9223372036854775807):update_id>/events")
+@bp.get("/api/updates/<int:update_id>/events")
 def events(update_id: int) -> AnyResponse:
     """What happened since the client's last event: streamed, or with `Accept: application/json` one batch."""
     after = _after()

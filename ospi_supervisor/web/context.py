@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app, request
 from flask_login import UserMixin, current_user
+from werkzeug.routing import IntegerConverter, Map
 from werkzeug.wrappers import Response
 
 from ospi_supervisor.accounts import Accounts, is_recent
@@ -58,6 +59,13 @@ def now() -> datetime:
 def username() -> str:
     """Who is signed in; empty where nobody is."""
     return str(getattr(current_user, "username", ""))
+
+
+class StoredNumber(IntegerConverter):
+    """`<int:…>` in a route: a number that a database can hold, or the page is not found."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, max=LAST_NUMBER)
 
 
 def number_in_address(name: str) -> int | None:

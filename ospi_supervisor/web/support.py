@@ -36,7 +36,7 @@ def unlock() -> Response | tuple[str, int]:
     )
 
 
-@bp.post("/support/reprise/<int(max=9223372036854775807):update_id>")
+@bp.post("/support/reprise/<int:update_id>")
 def resume(update_id: int) -> Response | tuple[str, int]:
     """« Reprendre »: the worker takes up what stopped."""
     return _ask(

@@ -31,14 +31,14 @@ def follow() -> Response | str:
     return render_template("updates/follow.html", tracking=_tracking(reader, update_id))
 
 
-@bp.get("/suivi/<int(max=9223372036854775807):update_id>/etat")
+@bp.get("/suivi/<int:update_id>/etat")
 def state(update_id: int) -> str:
     """The part of Suivi that our script replaces when an update's course changes."""
     tracking = _tracking(web().operations.reader, update_id)
     return render_template("updates/state.html", tracking=tracking)
 
 
-@bp.get("/suivi/<int(max=9223372036854775807):update_id>/notice")
+@bp.get("/suivi/<int:update_id>/notice")
 def notice(update_id: int) -> Response:
     """The notice (PDF) of an update that began by itself, for those who read it afterwards."""
     update = web().operations.reader.update(update_id)
@@ -49,7 +49,7 @@ def notice(update_id: int) -> Response:
     return pdf(path.read_bytes())
 
 
-@bp.post("/suivi/<int(max=9223372036854775807):update_id>/annuler")
+@bp.post("/suivi/<int:update_id>/annuler")
 def cancel(update_id: int) -> Response:
     """Ask the update to stop; the worker judges whether it still can."""
     number = web().operations.request_cancel(update_id, by=username(), source="import")

@@ -13,7 +13,7 @@ PUBLIC = {"auth.sign_in", "auth.sign_out", "api.alive", "api.metrics", "static"}
 def routes(app: Flask) -> Iterator[tuple[str, str, str]]:
     """Each endpoint, method and path (with some value for its arguments)."""
     for rule in app.url_map.iter_rules():
-        arguments = dict.fromkeys(rule.arguments, 1 if "<int" in rule.rule else "x")
+        arguments = dict.fromkeys(rule.arguments, 1 if "int:" in rule.rule else "x")
         with app.test_request_context():
             path = app.url_map.bind("", "/").build(rule.endpoint, arguments)
         for method in sorted(rule.methods or ()):

@@ -193,7 +193,8 @@ def test_a_tab_seen_again_goes_on_where_it_stood(page: Page, web: WebProcess) ->
     assert journal(page) == [f"ligne {line}." for line in range(9)]
 
 
-def test_a_tab_that_polls_does_not_poll_twice_once_seen_again(page: Page, web: WebProcess) -> None:
+def refuse_streams(page: Page) -> list[str]:
+    """The server streams nothing to that page; what it accepts, each time that it asks for events."""
     asked: list[str] = []
 
     def no_stream(route: Route) -> None:
@@ -204,6 +205,11 @@ def test_a_tab_that_polls_does_not_poll_twice_once_seen_again(page: Page, web: W
             route.continue_()
 
     page.route("**/events?*", no_stream)
+    return asked
+
+
+def test_a_tab_that_polls_does_not_poll_twice_once_seen_again(page: Page, web: WebProcess) -> None:
+    asked = refuse_streams(page)
     number = follow(page, web)
     log(web, number, 0, 3)
     expect(page.locator("#journal li")).to_have_count(3)
@@ -218,13 +224,7 @@ def test_a_tab_that_polls_does_not_poll_twice_once_seen_again(page: Page, web: W
 
 
 def test_without_a_stream_the_page_polls(page: Page, web: WebProcess) -> None:
-    def no_stream(route: Route) -> None:
-        if "event-stream" in route.request.headers["accept"]:
-            route.fulfill(status=503)
-        else:
-            route.continue_()
-
-    page.route("**/events?*", no_stream)
+    refuse_streams(page)
     number = follow(page, web)
     log(web, number, 0, 3)
     expect(page.locator("#journal li")).to_have_count(3)
