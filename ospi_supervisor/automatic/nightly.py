@@ -27,7 +27,8 @@ from ospi_supervisor.errors import (
     in_words,
 )
 from ospi_supervisor.store.automatic_store import AutomaticStore
-from ospi_supervisor.store.engine_store import EngineStore, NewUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate
+from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.web_rows import RequestRow
 
 logger = logging.getLogger(__name__)

@@ -24,7 +24,7 @@ from ospi_supervisor.feed.transport import Transport
 from ospi_supervisor.files import write_atomically
 from ospi_supervisor.platform.machine import operating_system
 from ospi_supervisor.store.automatic_store import AutomaticStore
-from ospi_supervisor.store.engine_store import NewUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from ospi_supervisor.domain.settings import check_setting
 from ospi_supervisor.engine.unlocking import Unlocking
 from ospi_supervisor.errors import BusyError, RefusedError, SupervisorError
 from ospi_supervisor.phases.base import Level
-from ospi_supervisor.store.engine_store import EngineStore, NewUpdate, StoredUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate, StoredUpdate
+from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.web_rows import RequestRow
 
 SOURCES = ("import", "shell")

@@ -17,7 +17,8 @@ from ospi_supervisor.engine.reserve import Reserve
 from ospi_supervisor.engine.run import UpdateRun
 from ospi_supervisor.errors import BusyError, SupervisorError
 from ospi_supervisor.phases.base import Registry, UpdateRequest
-from ospi_supervisor.store.engine_store import EngineStore, StoredUpdate
+from ospi_supervisor.store.engine_rows import StoredUpdate
+from ospi_supervisor.store.engine_store import EngineStore
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from ospi_supervisor.domain.schedule import is_late
 from ospi_supervisor.engine.reserve import Reserve
 from ospi_supervisor.errors import StateError, printable
 from ospi_supervisor.phases.base import Level
-from ospi_supervisor.store.engine_store import EngineStore, StoredUpdate
+from ospi_supervisor.store.engine_rows import StoredUpdate
+from ospi_supervisor.store.engine_store import EngineStore
 
 logger = logging.getLogger(__name__)
 

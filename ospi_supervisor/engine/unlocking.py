@@ -8,7 +8,8 @@ from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
 from ospi_supervisor.domain.unlock import Challenge, decode_code
 from ospi_supervisor.errors import BusyError, RefusedError
 from ospi_supervisor.phases.base import Level
-from ospi_supervisor.store.engine_store import EngineStore, StoredLock
+from ospi_supervisor.store.engine_rows import StoredLock
+from ospi_supervisor.store.engine_store import EngineStore
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
 from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
 from ospi_supervisor.publisher.publication import withdraw
 from ospi_supervisor.publisher.repository import Repository
-from ospi_supervisor.store.engine_store import NewUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate
 from tests.support.archives import NOTICE, PRODUCT
 from tests.support.automatic import MIDNIGHT, NEW, OLD, House, last_run
 from tests.support.hospital import NOW

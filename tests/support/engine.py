@@ -24,7 +24,8 @@ from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.base import Facts, Registry, Run
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
-from ospi_supervisor.store.engine_store import EngineStore, NewUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate
+from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.support_key import SupportKey
 
 PRODUCT, OLD, NEW = "portail", "11.5.0", "11.6.0"

@@ -18,7 +18,8 @@ from ospi_supervisor.bootstrap import make_diagnostics, make_operations
 from ospi_supervisor.config import Config, load_config
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.store.database import sqlite_url
-from ospi_supervisor.store.engine_store import EngineStore, NewUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate
+from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
 from ospi_supervisor.web import create_app
 from ospi_supervisor.web.server import mount

@@ -17,7 +17,7 @@ from ospi_supervisor.engine.desk import Desk
 from ospi_supervisor.errors import PlatformError, RefusedError
 from ospi_supervisor.jobs.worker import log_to_stdout
 from ospi_supervisor.phases.base import Facts, Registry, Run
-from ospi_supervisor.store.engine_store import NewUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate
 from ospi_supervisor.store.web_rows import RequestRow
 from tests.support.engine import NEW, OLD, Bench, Faults, now
 from tests.support.worker import Judge, make_worker

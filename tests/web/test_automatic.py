@@ -8,7 +8,7 @@ import pytest
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.feed.words import connection_failure, status_failure
 from ospi_supervisor.store.automatic_store import AutomaticStore
-from ospi_supervisor.store.engine_store import NewUpdate
+from ospi_supervisor.store.engine_rows import NewUpdate
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Browser, Site, now
 
