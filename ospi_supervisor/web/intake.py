@@ -6,8 +6,9 @@ and what goes beyond is received but not kept: the client gets the page that say
 """
 
 import copy
+import time
 from collections.abc import Callable, MutableMapping
-from io import BytesIO
+from mmap import mmap
 
 from flask import Flask
 from itsdangerous import BadSignature
@@ -18,45 +19,13 @@ from waitress.parser import HTTPRequestParser
 from waitress.receiver import FixedStreamReceiver
 from werkzeug.http import parse_cookie
 
-from ospi_supervisor.web.tus import SLICE_MAX_BYTES, give_back
+from ospi_supervisor.web.slices import SLICE_MAX_BYTES, SliceReceiver
 
 ANYBODY_MAX_BYTES = 1024 * 1024
 TOO_LARGE_HEADER = "X_OSPI_BODY_DROPPED"
 """Set for the application when the body was not kept; a client that sets it only gets a refusal."""
 
 Limit = Callable[[str, str], int]
-
-
-class _OnePiece(OverflowableBuffer):
-    """A body of known length in memory that is asked for once, when the first of it is there: waitress' own grows
-    with each packet."""
-
-    def __init__(self, length: int) -> None:
-        super().__init__(length + 1)
-        self._length = length
-        self._file = BytesIO()
-        self._received = 0
-
-    def __len__(self) -> int:
-        return self._received
-
-    def append(self, s: bytes) -> None:
-        """Add what arrived."""
-        if not self._received:
-            self._file.seek(self._length - 1)
-            self._file.write(b"\0")
-            self._file.seek(0)
-        with self._file.getbuffer() as whole:
-            whole[self._received : self._received + len(s)] = s
-        self._received += len(s)
-
-    def getfile(self) -> BytesIO:
-        """The body, to be read from its beginning."""
-        return self._file
-
-    def close(self) -> None:
-        """Give the memory back."""
-        give_back(self._file)
 
 
 class _Nothing(OverflowableBuffer):
@@ -69,8 +38,11 @@ class _Nothing(OverflowableBuffer):
 def channel_class(limit: Limit) -> type[HTTPChannel]:
     """waitress' channel, with bodies limited by `limit(path, cookie header)` in bytes."""
 
+    free: list[mmap] = []
+
     class LimitedParser(HTTPRequestParser):
-        path: str  # set by waitress; the published types know neither of these two
+        path: str  # set by waitress; the published types know none of these three as they are
+        command: str  # type: ignore[assignment]
         headers: MutableMapping[str, str]
 
         def parse_header(self, header_plus: bytes) -> None:
@@ -82,13 +54,33 @@ def channel_class(limit: Limit) -> type[HTTPChannel]:
                 self.content_length = 0
                 self.headers["CONTENT_LENGTH"] = "0"
                 self.headers[TOO_LARGE_HEADER] = "1"
-            elif allowed == SLICE_MAX_BYTES and isinstance(self.body_rcv, FixedStreamReceiver):  # a slice
-                self.body_rcv = FixedStreamReceiver(self.content_length, _OnePiece(self.content_length))
+            elif self._is_slice(allowed):
+                self.body_rcv = SliceReceiver(self.content_length, free)
             elif self.chunked:  # its length is not known yet: waitress itself cuts it at the limit
                 self.adj = _limited(self.adj, allowed)
 
+        def _is_slice(self, allowed: int) -> bool:
+            of_known_length = isinstance(self.body_rcv, FixedStreamReceiver)
+            return of_known_length and self.command == "PATCH" and allowed == SLICE_MAX_BYTES
+
     class LimitedChannel(HTTPChannel):
         parser_class = LimitedParser
+
+        def handle_read(self) -> None:
+            if self._receive_slice():
+                self.last_activity = time.time()
+            else:
+                super().handle_read()
+
+        def _receive_slice(self) -> bool:
+            """Receive what is there of a slice; False where waitress is to receive, or to meet what failed here."""
+            receiver = getattr(self.request, "body_rcv", None)
+            if self.socket is None or not isinstance(receiver, SliceReceiver):
+                return False
+            try:
+                return receiver.receive_from(self.socket) > 0
+            except OSError:
+                return False
 
     return LimitedChannel
 

@@ -15,7 +15,7 @@ from ospi_supervisor.config import Config
 from ospi_supervisor.web.context import EXTENSION, Web
 from ospi_supervisor.web.hub import MAX_STREAMS
 from ospi_supervisor.web.intake import channel_class, limit_for
-from ospi_supervisor.web.tus import SLICE_MAX_BYTES
+from ospi_supervisor.web.slices import SLICE_MAX_BYTES
 
 THREADS_BESIDE_STREAMS = 8
 CONNECTIONS_BESIDE_STREAMS = 200

@@ -6,9 +6,8 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
-from io import BytesIO
 
 from flask import Blueprint, current_app, request, url_for
 from werkzeug.http import http_date
@@ -19,13 +18,13 @@ from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.web.context import record, username, web
 from ospi_supervisor.web.errors import answer
 from ospi_supervisor.web.imports import as_answered, go_on_with_import
+from ospi_supervisor.web.slices import SLICE_MAX_BYTES, Slice
 
 bp = Blueprint("tus", __name__, url_prefix="/mises-a-jour/televersements")
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,checksum,expiration,termination"
 CHECKSUMS = ("sha1", "sha256")
-SLICE_MAX_BYTES = 8 * 1024 * 1024
 CHECKSUM_MISMATCH = 460  # the protocol's own
 FILENAME_MAX = 200
 
@@ -142,26 +141,13 @@ def _metadata(header: str) -> dict[str, str]:
 
 @contextmanager
 def _body() -> Iterator[memoryview]:
-    """The request's body without a copy of it: waitress keeps a slice in one piece of memory.
-
-    That memory goes before the answer does, which is what brings the next slice.
-    """
+    """The request's body without a copy of it. Its memory goes before the answer does, which brings the next slice."""
     stream = request.environ["wsgi.input"]
-    length = request.content_length or 0
-    if hasattr(stream, "getbuffer"):
-        try:
-            with stream.getbuffer() as whole, whole[:length] as view:
-                yield view
-        finally:
-            give_back(stream)
+    if isinstance(stream, Slice):
+        with stream.view() as view:
+            yield view
     else:
         yield memoryview(request.get_data())
-
-
-def give_back(memory: BytesIO) -> None:
-    """Free a body's memory. Where an error's traceback still holds a view of it, it goes with that view."""
-    with suppress(BufferError):
-        memory.close()
 
 
 def _check_checksum(header: str | None, data: memoryview) -> Response | None:

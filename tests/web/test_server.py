@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +16,6 @@ from tusclient import client as tus
 
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.web.hub import HEARTBEAT_SECONDS, MAX_STREAMS
-from ospi_supervisor.web.tus import give_back
 from tests.support.site import Archives, Site
 from tests.support.system import free_port, wait_until
 from tests.support.tmpfs import fill, small_disk
@@ -198,12 +196,6 @@ def test_a_full_disk_is_said_and_the_connection_and_the_upload_go_on(
         assert ask("PATCH", MIB, data[MIB:]) == (204, str(len(data)))
         connection.close()
     site.close()
-
-
-def test_memory_that_an_error_still_holds_can_be_given_back() -> None:
-    memory = BytesIO(b"tranche")
-    with memory.getbuffer():
-        give_back(memory)
 
 
 @pytest.mark.parametrize(("trusted", "seen"), [("127.0.0.1", "203.0.113.9"), ("192.0.2.1", "127.0.0.1")])
