@@ -5,12 +5,17 @@ import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import BinaryIO
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 COPY_BYTES = 1024 * 1024
+SYNC_INTERVAL_SECONDS = 1
 FICLONE = 0x40049409  # linux/fs.h: _IOW(0x94, 9, int)
 UNFINISHED = ".new"
 """How the names of files end that are being written."""
@@ -102,8 +107,38 @@ def sync_tree(path: Path) -> None:
     """
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        if _libc.syncfs(descriptor) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number), str(path))
+        _sync_file_system(descriptor, path)
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def durable_tree(path: Path) -> Iterator[None]:
+    """What the block writes below `path` is durable at its end, as after `sync_tree`.
+
+    The disk is at work from the beginning rather than at the end only. Raises OSError where any write since then
+    failed: the kernel tells it to a descriptor that was open at that time, whoever else has heard of it.
+    """
+    descriptor, over = os.open(path, os.O_RDONLY), Event()
+
+    def keep_up() -> None:
+        while not over.wait(SYNC_INTERVAL_SECONDS):
+            _sync_file_system(descriptor, path)
+
+    try:
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="sync") as pool:
+            keeping_up = pool.submit(keep_up)
+            try:
+                yield
+            finally:
+                over.set()
+        keeping_up.result()
+        _sync_file_system(descriptor, path)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_file_system(descriptor: int, path: Path) -> None:
+    if _libc.syncfs(descriptor) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))

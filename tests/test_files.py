@@ -5,11 +5,15 @@ import multiprocessing
 import os
 import signal
 import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from ospi_supervisor.files import (
+    durable_tree,
     fsync_dir,
     give_to_owner_of_folder,
     remove_unfinished,
@@ -18,6 +22,7 @@ from ospi_supervisor.files import (
     write_atomically,
 )
 from tests.support.system import require_root
+from tests.support.tmpfs import small_disk
 
 
 def test_a_file_is_replaced_whole_with_its_mode(tmp_path: Path) -> None:
@@ -69,6 +74,44 @@ def test_syncing_accepts_real_folders_and_reports_missing_ones(tmp_path: Path) -
         fsync_dir(tmp_path / "absent")
     with pytest.raises(FileNotFoundError):
         sync_tree(tmp_path / "absent")
+
+
+def test_a_write_that_the_disk_lost_is_reported_though_somebody_else_heard_of_it(tmp_path: Path) -> None:
+    require_root("only it can mount a disk")
+    with (
+        small_disk(tmp_path / "memory", "6m") as memory,
+        full_of_promises(memory / "disk.img", tmp_path / "disk") as disk,
+    ):
+
+        def lose() -> None:
+            with durable_tree(disk):
+                (disk / "lost").write_bytes(os.urandom(16 << 20))
+                with pytest.raises(OSError, match="nput/output"):
+                    sync_tree(disk)
+
+        with pytest.raises(OSError, match="nput/output"):
+            lose()
+        with durable_tree(disk):  # what failed before the block is not its affair
+            pass
+
+
+def test_what_the_block_raises_is_raised(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), durable_tree(tmp_path):
+        raise KeyError
+
+
+@contextmanager
+def full_of_promises(image: Path, folder: Path) -> Iterator[Path]:
+    """A file system at `folder` that is larger than what there is for its `image`."""
+    image.touch()
+    os.truncate(image, 64 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-O", "^has_journal", str(image)], check=True)
+    folder.mkdir()
+    subprocess.run(["mount", "-o", "loop", str(image), str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def test_what_root_makes_is_given_away_but_not_what_a_link_points_to(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from ospi_supervisor.archive.reader import Archive
 from ospi_supervisor.archive.recognise import altered
 from ospi_supervisor.archive.tree import InstalledTree, Item, TreeRecord, below, links_refreshed
 from ospi_supervisor.archive.unpackers import Unpackers, unpackers
-from ospi_supervisor.files import sync_tree
+from ospi_supervisor.files import durable_tree
 
 _BATCH = 256  # files in one job: enough to hide the pipe, few enough to share evenly
 
@@ -49,16 +49,16 @@ def stage(
     source = None if installed is None else os.open(installed.root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fchmod(target, 0o755)
-        staging.make_folders(target)
-        with unpackers(archive.file.fileno(), target, source) as workers:
-            staging.keep(workers, hard_links)
-            staging.unpack(workers)
-        staging.finish_names(target)
+        with durable_tree(destination):
+            staging.make_folders(target)
+            with unpackers(archive.file.fileno(), target, source) as workers:
+                staging.keep(workers, hard_links)
+                staging.unpack(workers)
+            staging.finish_names(target)
     finally:
         os.close(target)
         if source is not None:
             os.close(source)
-    sync_tree(destination)
     return staging.record()
 
 
