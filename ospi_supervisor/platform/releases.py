@@ -64,15 +64,19 @@ class Releases:
             fsync_dir(self.folder)
 
     def point_to(self, version: str) -> None:
-        """Make `current` name `version`, atomically: whoever reads the link sees the old release or the new one."""
-        target = self.path(version)
-        if not target.is_dir():
+        """Make `current` name `version`, atomically: whoever reads the link sees the old release or the new one.
+
+        Where it names it already nothing is written: a disk that turned read-only does not stop the way back.
+        """
+        if not self.path(version).is_dir():
             raise PlatformError(f"la version {version} n'est pas dans {self.folder} : la bascule est impossible")
         temporary = self.root / ".current.new"
         with _words(f"impossible de faire mener {self.link} à la version {version}"):
-            temporary.unlink(missing_ok=True)
-            temporary.symlink_to(Path("releases") / version)
-            temporary.replace(self.link)
+            if temporary.is_symlink():
+                temporary.unlink()
+            if not self._is_current(version):
+                temporary.symlink_to(Path("releases") / version)
+                temporary.replace(self.link)
             fsync_dir(self.root)
 
     def remove(self, version: str) -> None:
@@ -81,7 +85,7 @@ class Releases:
         The folder loses its name first, so that a crash never leaves half a release that looks whole.
         PlatformError for the release in use.
         """
-        if self.link.is_symlink() and self.link.resolve() == self.path(version).resolve():
+        if self._is_current(version):
             raise PlatformError(f"la version {version} est en service : elle ne peut pas être retirée")
         doomed = self.path(version).with_name(f".{version}.removed")
         with _words(f"impossible de retirer la version {version}"):
@@ -91,6 +95,9 @@ class Releases:
                 fsync_dir(self.folder)
                 _delete(doomed)
             _delete(self.staging(version))
+
+    def _is_current(self, version: str) -> bool:
+        return self.link.is_symlink() and self.link.resolve() == self.path(version).resolve()
 
 
 def _delete(folder: Path) -> None:

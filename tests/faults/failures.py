@@ -113,7 +113,7 @@ def read_only() -> Iterator[Scenario]:
                 hits=(Hit(f"freeze_{name}", "before", "do", phase),),
                 disks=((name, DISKS[name]),),
                 health_timeout=SHORT,
-                allowed=allowed | INTERVENTION,
+                allowed=allowed,
             )
 
 

@@ -1,11 +1,14 @@
 """Releases: names, the link, and what a crash may leave."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.platform.releases import Releases
+from tests.support.system import require_root
+from tests.support.tmpfs import small_disk
 
 
 @pytest.fixture
@@ -38,6 +41,19 @@ def test_pointing_copes_with_a_temporary_link_of_a_former_crash(releases: Releas
     releases.point_to("11.5.0")
     assert releases.current() == "11.5.0"
     assert sorted(path.name for path in releases.root.iterdir()) == ["current", "releases"]
+
+
+def test_the_way_back_needs_no_writing_where_the_link_never_moved(tmp_path: Path) -> None:
+    require_root("only it can mount a disk")
+    with small_disk(tmp_path / "platform", "1m") as root:
+        (root / "releases/11.5.0").mkdir(parents=True)
+        (root / "releases/11.6.0").mkdir()
+        (root / "current").symlink_to("releases/11.5.0")
+        subprocess.run(["mount", "-o", "remount,ro", str(root)], check=True)
+        with pytest.raises(PlatformError, match="impossible de faire mener"):
+            Releases(root).point_to("11.6.0")
+        Releases(root).point_to("11.5.0")
+        assert Releases(root).current() == "11.5.0"
 
 
 def test_the_link_stays_where_the_new_release_is_missing(releases: Releases) -> None:
