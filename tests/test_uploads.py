@@ -1,7 +1,7 @@
 """The intake: durable offsets, early verdicts, and nothing left behind."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,26 +10,8 @@ import pytest
 from ospi_supervisor.errors import RefusedError, StateError
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.uploads import LIFETIME, Uploads
-from tests.support.site import Archives, Site, answering_platform, make_archives, now
+from tests.support.site import Archives, Site, now
 from tests.support.tmpfs import small_disk
-
-
-@pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Archives:
-    return make_archives(tmp_path_factory.mktemp("archives"))
-
-
-@pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with answering_platform(tmp_path_factory.mktemp("platform")) as url:
-        yield url
-
-
-@pytest.fixture
-def site(tmp_path: Path, platform: str, archives: Archives) -> Iterator[Site]:
-    site = Site(tmp_path / "site", platform, archives.root)
-    yield site
-    site.close()
 
 
 @pytest.fixture

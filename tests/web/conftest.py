@@ -9,28 +9,10 @@ from playwright.sync_api import Browser as RealBrowser
 from playwright.sync_api import Page
 
 from tests.conftest import PATIENCE_MS
-from tests.support.site import Archives, Browser, Site, answering_platform, make_archives
+from tests.support.site import Archives, Browser, Site
 from tests.support.system import free_port
 from tests.support.web_process import WebProcess, web_process
 from tests.web.browsing import sign_in
-
-
-@pytest.fixture(scope="session")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> Archives:
-    return make_archives(tmp_path_factory.mktemp("archives"))
-
-
-@pytest.fixture(scope="session")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with answering_platform(tmp_path_factory.mktemp("platform")) as url:
-        yield url
-
-
-@pytest.fixture
-def site(tmp_path: Path, platform: str, archives: Archives) -> Iterator[Site]:
-    site = Site(tmp_path / "site", platform, archives.root)
-    yield site
-    site.close()
 
 
 @pytest.fixture
