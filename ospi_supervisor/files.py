@@ -116,8 +116,8 @@ def sync_tree(path: Path) -> None:
 def durable_tree(path: Path) -> Iterator[None]:
     """What the block writes below `path` is durable at its end, as after `sync_tree`.
 
-    The disk is at work from the beginning rather than at the end only. Raises OSError where any write since then
-    failed: the kernel tells it to a descriptor that was open at that time, whoever else has heard of it.
+    The disk is at work from the beginning rather than at the end only. Raises OSError at the end where any write in
+    the meantime failed: the kernel tells it to a descriptor that was open then, whoever else has heard of it.
     """
     descriptor, over = os.open(path, os.O_RDONLY), Event()
 

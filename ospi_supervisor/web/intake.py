@@ -72,14 +72,21 @@ def channel_class(limit: Limit) -> type[HTTPChannel]:
             else:
                 super().handle_read()
 
+        def handle_close(self) -> None:
+            """Besides what waitress does: its threads may remember the channel, and with it half a slice, for long."""
+            super().handle_close()
+            receiver = getattr(self.request, "body_rcv", None)
+            if isinstance(receiver, SliceReceiver):
+                receiver.give_up()
+
         def _receive_slice(self) -> bool:
             """Receive what is there of a slice; False where waitress is to receive, or to meet what failed here."""
-            receiver = getattr(self.request, "body_rcv", None)
-            if self.socket is None or not isinstance(receiver, SliceReceiver):
+            connection, receiver = self.socket, getattr(self.request, "body_rcv", None)
+            if connection is None or not isinstance(receiver, SliceReceiver):
                 return False
             try:
-                return receiver.receive_from(self.socket) > 0
-            except OSError:
+                return receiver.receive_from(connection) > 0
+            except (OSError, ValueError):
                 return False
 
     return LimitedChannel

@@ -14,8 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ospi_supervisor.config import Config
 from ospi_supervisor.web.context import EXTENSION, Web
 from ospi_supervisor.web.hub import MAX_STREAMS
-from ospi_supervisor.web.intake import channel_class, limit_for
-from ospi_supervisor.web.slices import SLICE_MAX_BYTES
+from ospi_supervisor.web.intake import ANYBODY_MAX_BYTES, channel_class, limit_for
 
 THREADS_BESIDE_STREAMS = 8
 CONNECTIONS_BESIDE_STREAMS = 200
@@ -67,7 +66,7 @@ def serve(app: Flask, config: Config, wsgi: Any = None) -> None:
         threads=MAX_STREAMS + THREADS_BESIDE_STREAMS,
         connection_limit=MAX_STREAMS + CONNECTIONS_BESIDE_STREAMS,
         channel_request_lookahead=1,  # so that a client that left is noticed while its stream is open
-        inbuf_overflow=SLICE_MAX_BYTES + 64 * 1024,  # a slice stays in one piece of memory
+        inbuf_overflow=2 * ANYBODY_MAX_BYTES,  # what goes beyond lies on the disk, where nobody unknown writes
         recv_bytes=RECEIVED_AT_ONCE,
         max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + 1,
         clear_untrusted_proxy_headers=False,  # TrustedProxies does it, for any number of proxies
@@ -89,10 +88,9 @@ def serve(app: Flask, config: Config, wsgi: Any = None) -> None:
 
 
 def _give_large_blocks_back() -> None:
-    """Have glibc return each slice's memory to the system when it is freed.
+    """Have glibc return large blocks to the system when they are freed: an archive's header, a password's hash.
 
-    By its defaults it keeps such blocks after the first, in arenas that threads hardly share: an upload of 1 GB then
-    holds 30 MB more for good.
+    By its defaults it keeps such blocks after the first, in arenas that threads hardly share.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # absent from other C libraries, which do not keep them
     if mallopt is not None:

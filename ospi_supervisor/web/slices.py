@@ -27,7 +27,7 @@ class Slice(RawIOBase):
     def __init__(self, free: list[mmap]) -> None:
         super().__init__()
         self._free = free
-        self._memory = free.pop() if free else mmap(-1, SLICE_MAX_BYTES, MAP_PRIVATE | MAP_ANONYMOUS)
+        self._memory: mmap | None = free.pop() if free else mmap(-1, SLICE_MAX_BYTES, MAP_PRIVATE | MAP_ANONYMOUS)
         self._arrived = 0
         self._read = 0
 
@@ -35,13 +35,14 @@ class Slice(RawIOBase):
         return self._arrived
 
     def append(self, data: bytes) -> None:
-        """Add what waitress received."""
-        self._memory[self._arrived : self._arrived + len(data)] = data
-        self._arrived += len(data)
+        """Add what waitress received; nothing where the connection is gone, and this closed."""
+        if self._memory is not None:
+            self._memory[self._arrived : self._arrived + len(data)] = data
+            self._arrived += len(data)
 
     def receive_from(self, connection: socket.socket, size: int) -> int:
-        """Receive at most `size` bytes; how many came, 0 at the connection's end. Raises OSError."""
-        with memoryview(self._memory) as whole, whole[self._arrived : self._arrived + size] as rest:
+        """Receive at most `size` bytes; how many came, 0 at the connection's end. OSError; ValueError where closed."""
+        with memoryview(self._open()) as whole, whole[self._arrived : self._arrived + size] as rest:
             count = connection.recv_into(rest)
         self._arrived += count
         return count
@@ -50,24 +51,23 @@ class Slice(RawIOBase):
     def view(self) -> Iterator[memoryview]:
         """All that arrived, while the block runs; then this slice is closed, and its memory the next one's.
 
-        Raises ValueError where it is closed.
+        No part of the view may be kept beyond the block. Raises ValueError where it is closed.
         """
-        if self.closed:
-            raise ValueError("the memory of this slice was given to another one")
-        with memoryview(self._memory) as whole, whole[: self._arrived] as arrived:
+        memory = self._open()
+        with memoryview(memory) as whole, whole[: self._arrived] as arrived:
             yield arrived
         # Not after an exception: its traceback may hold a view, and the memory goes with that.
         self.close()
         if len(self._free) < KEPT:
-            self._free.append(self._memory)
+            self._free.append(memory)
 
     def readable(self) -> bool:
         """It is, as a stream."""
         return True
 
     def readinto(self, buffer: Any) -> int:
-        """Read on, as a raw stream does."""
-        part = self._memory[self._read : min(self._arrived, self._read + len(buffer))]
+        """Read on, as a raw stream does. ValueError where it is closed: the memory may be another slice's."""
+        part = self._open()[self._read : min(self._arrived, self._read + len(buffer))]
         buffer[: len(part)] = part
         self._read += len(part)
         return len(part)
@@ -75,6 +75,16 @@ class Slice(RawIOBase):
     def getfile(self) -> "Slice":
         """The body as a stream, for waitress."""
         return self
+
+    def close(self) -> None:
+        """Let the memory go at once: an error's traceback may keep the slice itself for long."""
+        super().close()
+        self._memory = None
+
+    def _open(self) -> mmap:
+        if self._memory is None:
+            raise ValueError("this slice is closed")
+        return self._memory
 
 
 class SliceReceiver(FixedStreamReceiver):
@@ -87,8 +97,12 @@ class SliceReceiver(FixedStreamReceiver):
     def receive_from(self, connection: socket.socket) -> int:
         """Receive what is there, the last byte excepted: by that one waitress sees that it has them all.
 
-        How many bytes came; 0 where waitress is to receive. Raises OSError.
+        How many bytes came; 0 where waitress is to receive. Raises OSError, ValueError once it was given up.
         """
         count = self._slice.receive_from(connection, self.remain - 1) if self.remain > 1 else 0
         self.remain -= count
         return count
+
+    def give_up(self) -> None:
+        """Let the memory go: the rest will not come."""
+        self._slice.close()

@@ -2,7 +2,9 @@
 
 import select
 import socket
+import struct
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import closing
 from mmap import mmap
@@ -12,7 +14,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 
 from ospi_supervisor.web.intake import channel_class
-from ospi_supervisor.web.slices import KEPT, SLICE_MAX_BYTES, Slice
+from ospi_supervisor.web.slices import KEPT, SLICE_MAX_BYTES, Slice, SliceReceiver
 
 LONG_AGO = time.time() - 3600
 
@@ -31,16 +33,13 @@ class Tasks:
 @pytest.fixture
 def line() -> Iterator[tuple[socket.socket, HTTPChannel, Tasks]]:
     """A client's end of a connection, the server's channel at its other end, and what that has received."""
-    client, server = socket.socketpair()
-    server.setblocking(False)
     tasks = Tasks()
-    channel = channel_class(lambda path, cookies: SLICE_MAX_BYTES)(
-        tasks,  # type: ignore[arg-type]
-        server,
-        ("client", 0),
-        Adjustments(),
-        map={},
-    )
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        client = socket.create_connection(listener.getsockname())
+        server, address = listener.accept()
+    server.setblocking(False)
+    limited = channel_class(lambda path, cookies: SLICE_MAX_BYTES if path == "/x" else 1024)
+    channel = limited(tasks, server, address, Adjustments(), map={})  # type: ignore[arg-type]
     with closing(client), closing(server):
         yield client, channel, tasks
 
@@ -52,8 +51,8 @@ def receive(channel: HTTPChannel) -> None:
         channel.handle_read()
 
 
-def head(length: int, method: str = "PATCH") -> bytes:
-    return f"{method} /x HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
+def head(length: int, method: str = "PATCH", path: str = "/x") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
 
 
 def arrived(tasks: Tasks, number: int = 0) -> bytes:
@@ -76,6 +75,26 @@ def test_a_slice_is_whole_however_it_is_cut(
     assert arrived(tasks) == b"abcdef"
 
 
+def test_all_but_the_last_byte_comes_without_a_copy(
+    line: tuple[socket.socket, HTTPChannel, Tasks], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, channel, tasks = line
+    client.sendall(head(60_000))
+    receive(channel)
+    copied: list[bytes] = []
+    recv = channel.recv
+
+    def note(size: int) -> bytes:
+        copied.append(recv(size))
+        return copied[-1]
+
+    monkeypatch.setattr(channel, "recv", note)
+    client.sendall(b"x" * 60_000)
+    receive(channel)
+    assert copied == [b"x"]
+    assert arrived(tasks) == b"x" * 60_000
+
+
 def test_what_follows_a_slice_is_the_next_request(line: tuple[socket.socket, HTTPChannel, Tasks]) -> None:
     client, channel, tasks = line
     client.sendall(head(3))
@@ -95,23 +114,35 @@ def test_a_slow_slice_keeps_its_connection_alive(line: tuple[socket.socket, HTTP
     assert channel.last_activity > LONG_AGO
 
 
+@pytest.mark.parametrize("linger", [(0, 0), (1, 0)])  # the other end says goodbye, or cuts the line
 def test_a_client_that_leaves_in_the_middle_ends_its_connection(
-    line: tuple[socket.socket, HTTPChannel, Tasks],
+    line: tuple[socket.socket, HTTPChannel, Tasks], linger: tuple[int, int]
 ) -> None:
     client, channel, tasks = line
     client.sendall(head(100) + b"x")
     receive(channel)
+    receiver = getattr(channel.request, "body_rcv", None)
+    assert isinstance(receiver, SliceReceiver)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", *linger))
     client.close()
     receive(channel)
     assert not channel.connected
     assert not tasks.channels
+    assert receiver.getfile().closed
+    with pytest.raises(ValueError, match="closed"):
+        receiver.receive_from(client)
 
 
-def test_another_method_has_waitress_own_buffer(line: tuple[socket.socket, HTTPChannel, Tasks]) -> None:
+@pytest.mark.parametrize(("method", "path"), [("POST", "/x"), ("PATCH", "/y")])
+def test_any_other_body_lies_in_waitress_own_buffer(
+    line: tuple[socket.socket, HTTPChannel, Tasks], method: str, path: str
+) -> None:
     client, channel, tasks = line
-    client.sendall(head(3, "POST") + b"abc")
+    client.sendall(head(3, method, path) + b"abc")
     receive(channel)
-    assert tasks.channels[0].requests[0].get_body_stream().read() == b"abc"
+    body = tasks.channels[0].requests[0].get_body_stream()
+    assert not isinstance(body, Slice)
+    assert body.read() == b"abc"
 
 
 def test_memory_is_used_again_after_a_slice() -> None:
@@ -125,8 +156,10 @@ def test_memory_is_used_again_after_a_slice() -> None:
     assert not free
     second.append(b"deux")
     assert second.read() == b"deux"
-    with pytest.raises(ValueError, match="given to another"), first.view():
+    with pytest.raises(ValueError, match="closed"), first.view():
         pass
+    with pytest.raises(ValueError, match="closed"):
+        first.read()
 
 
 def test_memory_that_an_error_may_still_show_is_not_used_again() -> None:
@@ -136,6 +169,15 @@ def test_memory_that_an_error_may_still_show_is_not_used_again() -> None:
     with pytest.raises(OSError, match="full"), body.view():
         raise OSError("full")
     assert not free
+
+
+def test_a_closed_slice_lets_its_memory_go_though_an_error_keeps_the_slice() -> None:
+    body = Slice([])
+    memory = weakref.ref(body._open())
+    body.close()
+    assert memory() is None
+    body.append(b"of a connection that is gone")
+    assert len(body) == 0
 
 
 def test_no_more_memory_is_kept_than_said() -> None:
