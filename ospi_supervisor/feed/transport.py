@@ -6,7 +6,7 @@ One connection a request, made with urllib3's own connection classes, under a wa
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPException
@@ -82,7 +82,8 @@ class Transport:
             try:
                 with exchange.converted():
                     response = self._send(connection, target, headers or {})
-                yield Reply(response, exchange)
+                with closing(response):  # it may hold the socket alone: a reply that ends with the connection does
+                    yield Reply(response, exchange)
             finally:
                 connection.close()
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from ospi_supervisor.domain.offers import Offer
@@ -91,13 +92,31 @@ def test_a_fetch_goes_on_after_a_restart(server: Server, offer: Offer, tmp_path:
     assert server.headers[-1]["If-Range"].startswith('"')
 
 
+class StopError(Exception):
+    pass
+
+
+def stop() -> None:
+    raise StopError
+
+
+def test_stopping_closes_the_connection_at_once(server: Server, offer: Offer, tmp_path: Path) -> None:
+    def until_the_end(handler: Handler) -> bool:
+        handler.send_response(200)
+        handler.send_header("Connection", "close")
+        handler.end_headers()
+        handler.send(DATA)
+        return True
+
+    server.behaviour = until_the_end
+    with pytest.raises(StopError) as stopped:
+        fetch(Transport(), server.url, offer, tmp_path / "feed", progress=lambda _: None, check=stop)
+    ours = [end for end in psutil.Process().net_connections() if end.raddr and end.raddr.port == server.port]
+    assert stopped.tb is not None  # which keeps all that was at work
+    assert not ours
+
+
 def test_stopping_keeps_what_was_received(server: Server, offer: Offer, tmp_path: Path) -> None:
-    class StopError(Exception):
-        pass
-
-    def stop() -> None:
-        raise StopError
-
     with pytest.raises(StopError):
         fetch(Transport(), server.url, offer, tmp_path / "feed", progress=lambda _: None, check=stop)
     received = (tmp_path / "feed" / f"{offer.filename}.part").stat().st_size
