@@ -11,7 +11,6 @@ import pytest
 
 from ospi_supervisor.config import Config
 from ospi_supervisor.errors import ConfigurationError, PlatformError
-from ospi_supervisor.platform import switch as switch_module
 from ospi_supervisor.platform.health import Health
 from ospi_supervisor.platform.switch import MaintenanceSwitch, is_emptied_by_a_reboot
 from tests.platform.conftest import Handle, Stub, reply
@@ -123,16 +122,15 @@ def test_confirm_waits_for_what_users_see(
 
 
 def test_confirm_says_what_users_see_instead(
-    make_config: Callable[..., Config], make_stub: Callable[[Handle], Stub], monkeypatch: pytest.MonkeyPatch
+    make_config: Callable[..., Config], make_stub: Callable[[Handle], Stub]
 ) -> None:
-    monkeypatch.setattr(switch_module, "CONFIRM_SECONDS", 0.2)
     up, down = make_stub(reply), make_stub(page)
     with pytest.raises(PlatformError, match=r"voient \(la plateforme\)"):
-        make_switch(make_config(platform={"public_url": up.url})).confirm(True)
+        make_switch(make_config(platform={"public_url": up.url})).confirm(True, 0.2)
     with pytest.raises(PlatformError, match=r"voient \(la page de maintenance\)"):
-        make_switch(make_config(platform={"public_url": down.url})).confirm(False)
+        make_switch(make_config(platform={"public_url": down.url})).confirm(False, 0.2)
     with pytest.raises(PlatformError, match="ne répond pas"):
-        make_switch(make_config(platform={"public_url": "http://127.0.0.1:1/"})).confirm(False)
+        make_switch(make_config(platform={"public_url": "http://127.0.0.1:1/"})).confirm(False, 0.2)
 
 
 @pytest.mark.parametrize("folder", ["/run/ospi", "/var/run/ospi", "/tmp/ospi", "/dev/shm/ospi"])  # noqa: S108
