@@ -29,7 +29,7 @@ SAMPLE = [
     "lose_archive/stage",
     *(f"random/{seed}" for seed in random.Random(2026).sample(range(1, catalogue.RANDOM_INSTANTS + 1), 3)),
 ]
-JOBS = 2
+JOBS = 4
 MINUTES = 20.0
 
 
