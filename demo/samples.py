@@ -33,6 +33,8 @@ def write_release(tree: Path, version: str) -> None:
     """The tree of the portal's release `version`: what all have in common, then its own."""
     shutil.copytree(PORTAL / "common", tree, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(PORTAL / version, tree, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    for hook in (tree / "hooks").iterdir():
+        hook.chmod(0o755)  # whatever the mask was under which this repository was cloned
     (tree / "ressources").mkdir()
     write_reference(tree / "ressources" / "comparaison.csv", version)
 

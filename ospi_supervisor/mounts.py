@@ -19,6 +19,12 @@ def mount_points() -> frozenset[Path]:
     return frozenset(Path(_unescaped(line.split(" ")[PLACE])) for line in lines)
 
 
+def mounted_below(folder: Path) -> list[Path]:
+    """The mount points below `folder`, itself excepted."""
+    top = folder.resolve()
+    return sorted(place for place in mount_points() if top in place.parents)
+
+
 def missing_mounts(folders: Iterable[Path], fstab: Path = FSTAB) -> list[Path]:
     """The mount points that hold `folders`, or lie below them, that the machine declares (fstab(5)) and does not have.
 

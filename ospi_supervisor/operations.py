@@ -19,6 +19,7 @@ from ospi_supervisor.domain.plan import Room
 from ospi_supervisor.domain.prerequisites import Judgement, Requirements, judge
 from ospi_supervisor.domain.settings import check_setting
 from ospi_supervisor.domain.unlock import decode_code
+from ospi_supervisor.domain.versions import is_same
 from ospi_supervisor.errors import BusyError, LockedVersionError, PlatformError, RefusedError
 from ospi_supervisor.platform.machine import measure
 from ospi_supervisor.platform.releases import Releases
@@ -182,7 +183,7 @@ class Operations:
 
     def _check_not_locked(self, product: str, version: str) -> None:
         for lock in self.reader.locks():
-            if (lock["product"], lock["version"]) == (product, version):
+            if lock["product"] == product and is_same(lock["version"], version):
                 raise LockedVersionError(
                     f"la version {version} a déjà échoué sur cette plateforme (mise à jour n° {lock['update_id']}) et"
                     " ne peut pas être relancée ; contactez le support",

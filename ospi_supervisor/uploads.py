@@ -22,7 +22,7 @@ from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain import words
 from ospi_supervisor.domain.prerequisites import Judgement
-from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.errors import RefusedError, printable
 from ospi_supervisor.examination import NOTICE, Examiner
 from ospi_supervisor.files import copy_durably, fsync_dir, give_to_owner_of_folder, sync_data, write_at
 from ospi_supervisor.settling import OneAtATime, Settling
@@ -145,9 +145,13 @@ class Uploads:
         try:
             with path.open("rb") as source, _refusing_what_the_disk_refuses(self._folder):
                 size = os.fstat(source.fileno()).st_size
-                row = self.create(path.name, size, by)
-                with self._exclusively(row.id):
-                    return self._examine(row, copy_durably(source, self.path(row.id))) if size else row
+                row = self.create(printable(path.name), size, by)
+                try:
+                    with self._exclusively(row.id):
+                        return self._examine(row, copy_durably(source, self.path(row.id))) if size else row
+                except BaseException:
+                    self._remove(row.id)
+                    raise
         except OSError as error:
             raise RefusedError(f"fichier {path} illisible : {error.strerror}") from error
 

@@ -87,12 +87,14 @@ def test_a_second_update_can_be_scheduled_but_not_started(
     assert operations.request_import(upload.id, by="admin", source="shell", start_at=now() + timedelta(days=1))
 
 
+@pytest.mark.parametrize("spelt", ["11.6.0", "11.6", "v11.06.0.0"])
 def test_a_version_that_failed_is_refused_as_soon_as_its_header_is_there(
-    site: Site, operations: Operations, archives: Archives
+    site: Site, operations: Operations, archives: Archives, spelt: str
 ) -> None:
     upload = adopt(operations, archives.good)
     number = site.update(UpdateStatus.ROLLED_BACK)
-    site.engine.lock_version("portail-bi", "11.6.0", number, now())
+    site.engine.lock_version("portail-bi", spelt, number, now())
+    assert site.engine.locked_by("portail-bi", "11.6.0") == number
     assert isinstance(refusal(operations, upload), LockedVersionError)
     later = adopt(operations, archives.good, read=False)
     assert (later.verdict, later.code) == ("refused", "locked")

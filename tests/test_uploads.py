@@ -1,5 +1,7 @@
 """The intake: durable offsets, early verdicts, and nothing left behind."""
 
+import os
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -7,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.errors import RefusedError, StateError
+from ospi_supervisor.errors import PlatformError, RefusedError, StateError
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.uploads import LIFETIME, Uploads
 from tests.support.site import Archives, Site, now
@@ -39,7 +41,8 @@ def test_a_good_archive_is_proven_as_it_arrives(uploads: Uploads, archives: Arch
     proven = [0]
     while row.offset < len(data):
         row = uploads.append(row.id, row.offset, data[row.offset : row.offset + 700_001])
-        proven.append(row.proven)
+        uploads._settling.finish(row.id)
+        proven.append(uploads.get(row.id).proven)
     assert proven == sorted(proven)
     assert len(set(proven)) > 3
     assert row.complete
@@ -125,6 +128,19 @@ def test_a_local_file_is_copied_not_taken(uploads: Uploads, archives: Archives) 
 def test_a_local_file_that_cannot_be_read_is_refused(uploads: Uploads, tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="illisible"):
         uploads.adopt_file(tmp_path / "absent.ospi", "root")
+
+
+def test_a_local_file_that_cannot_be_taken_leaves_nothing(site: Site, uploads: Uploads, archives: Archives) -> None:
+    (site.folder / "platform/current").unlink()
+    with pytest.raises(PlatformError, match="adopt"):
+        uploads.adopt_file(archives.good, "root")
+    assert (files(site), site.operations.web.uploads()) == ([], [])
+
+
+def test_a_local_files_name_may_be_of_any_bytes(uploads: Uploads, archives: Archives, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/mise \xe0 jour.ospi"))
+    shutil.copy(archives.good, path)
+    assert uploads.adopt_file(path, "root").filename == "mise ? jour.ospi"
 
 
 def test_a_missing_prerequisite_refuses_and_says_what_to_do(tmp_path: Path, platform: str, archives: Archives) -> None:

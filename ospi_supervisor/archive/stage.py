@@ -4,6 +4,7 @@ import os
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from ospi_supervisor.archive.base import check_base, missing
@@ -48,6 +49,7 @@ def stage(
     target = os.open(destination, os.O_RDONLY | os.O_DIRECTORY)
     source = None if installed is None else os.open(installed.root, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        _forget_access_lists(target)
         os.fchmod(target, 0o755)
         with durable_tree(destination):
             staging.make_folders(target)
@@ -60,6 +62,13 @@ def stage(
         if source is not None:
             os.close(source)
     return staging.record()
+
+
+def _forget_access_lists(folder: int) -> None:
+    """Those that a new folder takes over from the one above would change the modes of all that is written in it."""
+    for name in ("system.posix_acl_access", "system.posix_acl_default"):
+        with suppress(OSError):  # there is none, or this file system knows none
+            os.removexattr(folder, name)
 
 
 class _Staging:
@@ -90,7 +99,10 @@ class _Staging:
         for entry in self._entries.values():
             if entry.kind is not EntryKind.FILE:
                 continue
-            if entry.size and entry.sha256 in self._installed:
+            known = self._installed.get(entry.sha256) if entry.size else None
+            if known is not None and known.size != entry.size:
+                raise altered(INDEX, f"longueur de {display(entry.path)}")
+            if known is not None:
                 kept.append(entry)
             elif entry.size:
                 self._want(entry)

@@ -188,7 +188,7 @@ def _trusted_links(tree: InstalledTree) -> Iterator[tuple[Item, Inode]]:
     for item in tree.record.files():
         try:
             status = os.lstat(root + item.path)
-        except FileNotFoundError:
+        except OSError:  # no longer there, or its folder is no folder any more
             continue
         if item.inode is not None and status.st_nlink > 1 and _inode(status) == item.inode:
             yield item, item.inode
@@ -222,7 +222,7 @@ def _found(tree: InstalledTree, item: Item) -> Item | None:
     root = os.fsencode(tree.root)
     try:
         return _describe(root, item.path, os.lstat(root + b"/" + item.path))
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
 
 
@@ -235,7 +235,7 @@ def _is_at(item: Item, folder: int) -> bool:
     seen = item.inode
     try:
         now = os.stat(item.path, dir_fd=folder, follow_symlinks=False)
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return False
     return seen is not None and (
         now.st_ino == seen.ino
@@ -248,7 +248,7 @@ def _is_at(item: Item, folder: int) -> bool:
 def _inode_at(path: bytes) -> Inode | None:
     try:
         return _inode(os.lstat(path))
-    except (FileNotFoundError, NotADirectoryError):
+    except OSError:
         return None
 
 

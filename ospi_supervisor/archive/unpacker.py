@@ -43,7 +43,7 @@ from ospi_supervisor.errors import ArchiveError
 _PR_SET_PDEATHSIG = 1
 _FICLONE = 0x40049409
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in a file's place would be waited for
 
 
 class Unpacker:
@@ -145,18 +145,18 @@ class Unpacker:
         try:
             source = os.open(file.source, _READ, dir_fd=self._installed)
         except OSError as error:
-            if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
-                return None
-            raise
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOMEM):
+                raise
+            return None  # gone, unreadable or something else: the archive has it, or refuses what it cannot do
         try:
             status = os.fstat(source)
             if not stat.S_ISREG(status.st_mode):
                 return None
-            if _inode(status) != file.seen and _digest(source) != file.sha256:
+            if _inode(status) != file.seen and not _has(source, file.sha256):
                 return None
             if hard_links and self._may_link(file, status) and self._link(file):
                 return _inode(os.fstat(source))
-            return self._copy(source, file)
+            return self._copy(source, file, _inode(status))
         finally:
             os.close(source)
 
@@ -180,17 +180,19 @@ class Unpacker:
             raise
         return True
 
-    def _copy(self, source: int, file: Kept) -> Inode:
-        target = os.open(file.target, _CREATE, file.mode, dir_fd=self._target)
+    def _copy(self, source: int, file: Kept, before: Inode) -> Inode | None:
+        """None, and no copy, where a service wrote to the source meanwhile."""
+        target = os.open(file.target, _CREATE & ~os.O_WRONLY | os.O_RDWR, file.mode, dir_fd=self._target)
         try:
             try:
                 fcntl.ioctl(target, _FICLONE, source)
             except OSError:  # this file system shares no extents: the bytes are copied
                 _copy_bytes(source, target, file.size)
-            status = os.fstat(target)
-            if status.st_size != file.size:
-                raise OSError(errno.EIO, "changed while it was copied", os.fsdecode(file.source))
-            return _inode(status)
+            is_sure = before == file.seen == _inode(os.fstat(source))
+            if not is_sure and not _has(target, file.sha256):
+                os.unlink(file.target, dir_fd=self._target)
+                return None
+            return _inode(os.fstat(target))
         finally:
             os.close(target)
 
@@ -198,7 +200,7 @@ class Unpacker:
 def _copy_bytes(source: int, target: int, size: int) -> None:
     offset = 0
     while offset < size:
-        count = os.copy_file_range(source, target, size - offset, offset, offset)
+        count = os.sendfile(target, source, offset, size - offset)  # across file systems too, and with an old glibc
         if not count:
             break
         offset += count
@@ -209,9 +211,14 @@ def _write_all(descriptor: int, data: memoryview) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _digest(descriptor: int) -> bytes:
-    with open(descriptor, "rb", closefd=False) as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _has(descriptor: int, sha256: bytes) -> bool:
+    """Whether that is the file's digest; not where it cannot be read."""
+    try:
+        with open(descriptor, "rb", closefd=False) as file:
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").digest() == sha256
+    except OSError:
+        return False
 
 
 def _inode(status: os.stat_result) -> Inode:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from ospi_supervisor.domain.offers import os_matches
 from ospi_supervisor.domain.prerequisites import Judgement, Verdict
-from ospi_supervisor.domain.versions import is_newer, satisfies
+from ospi_supervisor.domain.versions import is_newer, is_same, satisfies
 
 MINIMUM_VERSION = "11.5"
 """The seed: « il faut que la plateforme soit en version 11.5.x ou supérieur »."""
@@ -153,7 +153,8 @@ def _available(facts: RunFacts) -> Judgement:
 
 
 def _lock(facts: RunFacts) -> Judgement:
-    locked = facts.available is not None and facts.available in facts.locked_versions
+    available = facts.available
+    locked = available is not None and any(is_same(available, version) for version in facts.locked_versions)
     return _judgement(
         "version_lock",
         "Échec antérieur de cette version",

@@ -10,6 +10,8 @@ from pathlib import PurePosixPath
 from ospi_supervisor.errors import ArchiveError
 
 FORMAT = 1
+HOOK_TIMEOUT_MAX = 7 * 24 * 3600
+"""Seconds."""
 
 
 class ArchiveKind(StrEnum):
@@ -81,7 +83,8 @@ class ReleaseSummary:
 def is_normal_relative(path: str) -> bool:
     """Whether `path` is relative, in its shortest form, free of `..`, and inside the release."""
     pure = PurePosixPath(path)
-    return bool(path) and not pure.is_absolute() and str(pure) == path and ".." not in pure.parts and path != "."
+    in_shortest_form = str(pure) == path and path not in ("", ".") and "\0" not in path
+    return in_shortest_form and not pure.is_absolute() and ".." not in pure.parts
 
 
 def check_manifest(manifest: Manifest) -> None:
@@ -96,6 +99,10 @@ def check_manifest(manifest: Manifest) -> None:
     unsafe += [hook.name for hook in manifest.hooks if "/" in hook.name or not is_normal_relative(hook.name)]
     if unsafe:
         raise ArchiveError(f"chemin interdit dans le manifeste : {unsafe[0]!r}", code="unsafe")
+    if any(not 0 < hook.timeout <= HOOK_TIMEOUT_MAX for hook in manifest.hooks):
+        raise ArchiveError(
+            f"le délai d'un programme de la version doit être de 1 à {HOOK_TIMEOUT_MAX} secondes", code="unsafe"
+        )
     is_delta = manifest.kind is ArchiveKind.DELTA
     if is_delta != (manifest.base is not None) or is_delta != (manifest.base_listing is not None):
         raise ArchiveError("le manifeste ne dit pas à quelle version cette archive s'applique", code="tampered")

@@ -19,6 +19,11 @@ def is_newer(candidate: str, installed: str) -> bool:
     return parse_version(candidate) > parse_version(installed)
 
 
+def is_same(one: str, other: str) -> bool:
+    """Whether both name one version, however they spell it: `11.6` is `11.6.0` (PEP 440). RefusedError as above."""
+    return parse_version(one) == parse_version(other)
+
+
 _WORDS = {
     ">=": "{} ou supérieure",
     ">": "supérieure à {}",

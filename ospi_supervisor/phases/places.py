@@ -7,10 +7,13 @@ from pathlib import Path
 from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.config import Config
 from ospi_supervisor.errors import ConfigurationError
+from ospi_supervisor.mounts import mounted_below
 
 
 def check_nothing_precious_in_releases(config: Config) -> None:
-    """ConfigurationError where data, backups, state or the maintenance page lie in a release: they would vanish.
+    """ConfigurationError where data, backups, state, the maintenance page or a mounted disk lie in a release.
+
+    They would vanish with it.
 
     A path through `current` is one too, whatever `current` is today: a plain folder, which `adopt` turns into a
     release, or a link.
@@ -23,6 +26,17 @@ def check_nothing_precious_in_releases(config: Config) -> None:
                 f"{path} est dans une version ({root / 'releases'}, ou {root / 'current'}) et disparaîtrait avec elle ;"
                 " déplacez-le ailleurs, puis corrigez la configuration"
             )
+    if mounted := [place for version in _releases(root) for place in mounted_below(version)]:
+        raise ConfigurationError(
+            f"un disque est monté dans une version ({mounted[0]}) : la suivante ne l'aurait pas ; montez-le hors de"
+            f" {root / 'releases'}, et faites-y mener la plateforme par sa propre configuration"
+        )
+
+
+def _releases(root: Path) -> list[Path]:
+    """The folders of releases, and what `current` is before the first one is adopted."""
+    folder = root / "releases"
+    return [root / "current", *(folder.iterdir() if folder.is_dir() else ())]
 
 
 def _precious(config: Config) -> Iterator[Path]:

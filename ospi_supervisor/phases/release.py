@@ -1,5 +1,6 @@
 """What the phases share about the release being installed: its manifest, its places, its hooks."""
 
+import os
 import pwd
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from ospi_supervisor.backup.databases import hook_environment
 from ospi_supervisor.config import Config, StatePaths
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import HookPhase, Manifest
+from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.files import write_atomically
 from ospi_supervisor.phases.base import Level, Run
 from ospi_supervisor.platform.hooks import run_hook
@@ -46,6 +48,16 @@ class InstalledReleases:
         """The tree of `version` and its record; None where it was never recorded."""
         path = record_path(self.paths, version)
         return InstalledTree(self.releases.path(version), TreeRecord.load(path)) if path.exists() else None
+
+    def check_place(self, version: str) -> None:
+        """RefusedError where something lies in the place of `version` that was not put there by an update."""
+        place = self.releases.path(version)
+        if os.path.lexists(place) and version not in self.recorded():
+            raise RefusedError(
+                f"{place} existe déjà, et n'est pas d'une mise à jour de Superviseur ; déplacez-le ailleurs,"
+                " puis recommencez",
+                code="place",
+            )
 
     def recorded(self) -> list[str]:
         """The versions that have a record, whether their folder is there still or not."""

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ospi_supervisor.archive.layout import MANIFEST
 from ospi_supervisor.archive.reader import Archive
+from ospi_supervisor.archive.recognise import altered
 from ospi_supervisor.archive.stage import stage
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config import Config
@@ -57,6 +59,8 @@ class Stage:
         share = EXTRACTION_SHARE if manifest.hooks_of(HookPhase.STAGE) else 100
         trust = Trust.load(self.config.trust.root, self.config.paths.trust_dir)
         with Archive.open(run.request.archive, trust, self.clock()) as archive:
+            if archive.manifest != manifest:
+                raise altered(MANIFEST, "ce n'est plus l'archive qui a été vérifiée")
             record = stage(
                 archive,
                 self.releases.staging(manifest.version),

@@ -26,15 +26,21 @@ class Verify:
     def do(self, run: Run) -> Facts:
         """ArchiveError where the archive is refused; the facts name the product and the version.
 
-        That a delta applies to the files of the installed release is judged here, where a refusal locks nothing.
+        That a delta applies to the files of the installed release, and all that the index says, is judged here, where
+        a refusal locks nothing. RefusedError where the release's place is taken.
         """
         paths = self.config.paths
         trust = Trust.load(self.config.trust.root, paths.trust_dir)
         with Archive.open(run.request.archive, trust, self.clock()) as archive:
             header = archive.header
             current = self.releases.current()
+            installed = InstalledReleases(self.releases, paths)
             check_applicable(header.manifest, self.config.platform.product, current)
-            check_base(archive, InstalledReleases(self.releases, paths).tree(current))
+            installed.check_place(header.manifest.version)
+            tree = installed.tree(current)
+            check_base(archive, tree)
+            for _ in archive.entries(None if tree is None else tree.record):
+                run.check()  # each is looked at: an index that is refused later would lock the version
             trust.save(paths.trust_dir, header.newest_root)
             run.journal(
                 Level.INFO,

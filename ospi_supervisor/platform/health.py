@@ -11,7 +11,7 @@ import msgspec
 import urllib3
 
 from ospi_supervisor.config import PlatformTable
-from ospi_supervisor.domain.versions import parse_version
+from ospi_supervisor.domain.versions import is_same
 from ospi_supervisor.errors import PlatformError, RefusedError
 
 VERSION_HEADER = "X-OSPI-Version"
@@ -132,7 +132,7 @@ def _version_in(body: bytes) -> str | None:
 
 def _same_version(answered: str, expected: str) -> bool:
     try:
-        return parse_version(answered) == parse_version(expected)
+        return is_same(answered, expected)
     except RefusedError:
         return False  # what the platform answered names no version
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.mounts import mounted_below
 
 _PLAIN_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_-]*")
 
@@ -89,8 +90,9 @@ class Releases:
             raise PlatformError(f"la version {version} est en service : elle ne peut pas être retirée")
         doomed = self.path(version).with_name(f".{version}.removed")
         with _words(f"impossible de retirer la version {version}"):
+            _check_nothing_is_mounted_in(self.path(version))
             _delete(doomed)
-            if self.path(version).exists():
+            if os.path.lexists(self.path(version)):
                 self.path(version).rename(doomed)
                 fsync_dir(self.folder)
                 _delete(doomed)
@@ -100,10 +102,19 @@ class Releases:
         return self.link.is_symlink() and self.link.resolve() == self.path(version).resolve()
 
 
+def _check_nothing_is_mounted_in(folder: Path) -> None:
+    """PlatformError: what is mounted goes along when the folder is renamed, and would be emptied with it."""
+    if mounted := mounted_below(folder):
+        raise PlatformError(f"un disque est monté dans {folder.name} ({mounted[0]}) ; démontez-le d'abord")
+
+
 def _delete(folder: Path) -> None:
-    """Delete a tree, read-only folders included, without ever following a link out of it."""
+    """Delete a tree, read-only folders included, without ever following a link or a mount out of it."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
     if not folder.exists():
         return
+    _check_nothing_is_mounted_in(folder)
     if os.geteuid() != 0:  # root needs no permission, and must not change modes in folders that others write in
         folder.chmod(0o700)
         for parent, names, _ in os.walk(folder):

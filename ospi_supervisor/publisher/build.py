@@ -138,5 +138,8 @@ def _head(parts: Parts, roots: Sequence[bytes], signers: list[CryptoSigner], exp
 def _check_hooks(manifest: Manifest, files: dict[bytes, int]) -> None:
     for hook in manifest.hooks:
         mode = files.get(os.fsencode(f"hooks/{hook.name}"))
-        if mode is None or not mode & 0o111:
-            raise RefusedError(f"le programme « hooks/{hook.name} » est absent de la version ou n'est pas exécutable")
+        if mode is None or mode & 0o005 != 0o005:
+            raise RefusedError(
+                f"le programme « hooks/{hook.name} » est absent de la version, ou n'est pas lisible et exécutable par"
+                " tous : le compte de la plateforme l'exécute (chmod a+rx)"
+            )

@@ -10,6 +10,7 @@ from typing import Any
 from peewee import Database, ModelUpdate
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.versions import is_same
 from ospi_supervisor.store.database import WritableDatabase
 from ospi_supervisor.store.engine_models import (
     ENGINE_MODELS,
@@ -194,13 +195,12 @@ class EngineStore:
                 self.release_lock(lock.id, by, now)
 
     def locked_by(self, product: str, version: str) -> int | None:
-        """The update whose failure locked that version, if one did."""
-        condition = (VersionLock.product == product) & (VersionLock.version == version)
+        """The update whose failure locked that version, however it is spelt, if one did."""
+        condition = (VersionLock.product == product) & VersionLock.released_at.is_null()
         with self.transaction() as database:
-            rows = list(
-                VersionLock.select().where(condition, VersionLock.released_at.is_null()).dicts().execute(database)
-            )
-        return int(rows[-1]["owner"]) if rows else None
+            rows = VersionLock.select().where(condition).dicts().execute(database)
+            owners = [int(row["owner"]) for row in rows if is_same(row["version"], version)]
+        return owners[-1] if owners else None
 
     def _change(self, update_id: int, **changes: Any) -> None:
         with self.transaction() as database:

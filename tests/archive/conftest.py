@@ -1,9 +1,13 @@
 """One small good archive and its vendor's keys, built once."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from ospi_supervisor.archive.reader import Archive
+from ospi_supervisor.archive.stage import stage
+from ospi_supervisor.archive.tree import InstalledTree, TreeRecord
 from ospi_supervisor.archive.trust import Trust
 from tests.support import archives
 
@@ -25,3 +29,22 @@ def good(tmp_path_factory: pytest.TempPathFactory, vendor: Path) -> Path:
 def trust(vendor: Path) -> Trust:
     """What a hospital trusts at first."""
     return Trust((vendor / "root.json").read_bytes())
+
+
+@pytest.fixture
+def staged(trust: Trust) -> Callable[..., TreeRecord]:
+    """Stages an archive with the trust of the vendor."""
+
+    def run(
+        path: Path,
+        destination: Path,
+        installed: InstalledTree | None = None,
+        *,
+        hard_links: bool = True,
+        check: Callable[[], None] = lambda: None,
+        progress: Callable[[float], None] = lambda percent: None,
+    ) -> TreeRecord:
+        with Archive.open(path, trust, archives.NOW) as archive:
+            return stage(archive, destination, installed, progress=progress, check=check, hard_links=hard_links)
+
+    return run

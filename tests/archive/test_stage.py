@@ -15,7 +15,6 @@ from msgspec.structs import replace
 from ospi_supervisor.archive import layout
 from ospi_supervisor.archive.entries import Entry, encode_entry
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.stage import stage
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord, drifted
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.errors import ArchiveError, CancelledError
@@ -46,25 +45,6 @@ def odd_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def odd(odd_tree: Path, vendor: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Its archive."""
     return archives.build_archive(tmp_path_factory.mktemp("archive") / "odd.ospi", vendor, odd_tree)
-
-
-@pytest.fixture
-def staged(trust: Trust) -> Callable[..., TreeRecord]:
-    """Stages an archive with the trust of the vendor."""
-
-    def run(
-        path: Path,
-        destination: Path,
-        installed: InstalledTree | None = None,
-        *,
-        hard_links: bool = True,
-        check: Callable[[], None] = lambda: None,
-        progress: Callable[[float], None] = lambda percent: None,
-    ) -> TreeRecord:
-        with Archive.open(path, trust, archives.NOW) as archive:
-            return stage(archive, destination, installed, progress=progress, check=check, hard_links=hard_links)
-
-    return run
 
 
 Staged = Callable[..., TreeRecord]

@@ -79,6 +79,11 @@ def test_a_run_that_may_start() -> None:
             "version_lock",
             "la version 11.6.0 a déjà échoué sur ce serveur",
         ),
+        (
+            replace(RUN, locked_versions={"11.6"}),
+            "version_lock",
+            "la version 11.6.0 a déjà échoué sur ce serveur",
+        ),
     ],
 )
 def test_a_run_that_may_not(facts: RunFacts, rule: str, measured: str) -> None:

@@ -13,8 +13,8 @@ from ospi_supervisor.domain.manifest import (
 from ospi_supervisor.errors import ArchiveError
 
 
-def hook(name: str, phase: HookPhase = HookPhase.MIGRATE) -> Hook:
-    return Hook(phase=phase, name=name, timeout=60, title="Essai")
+def hook(name: str, phase: HookPhase = HookPhase.MIGRATE, timeout: int = 60) -> Hook:
+    return Hook(phase=phase, name=name, timeout=timeout, title="Essai")
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,8 @@ def test_a_sound_manifest_is_accepted() -> None:
         (Manifest(product="p", version="1", writable=("../data",)), "unsafe"),
         (Manifest(product="p", version="1", hooks=(hook("../../bin/sh"),)), "unsafe"),
         (Manifest(product="p", version="1", hooks=(hook("a/b"),)), "unsafe"),
+        (Manifest(product="p", version="1", hooks=(hook("a\0b"),)), "unsafe"),
+        *((Manifest(product="p", version="1", hooks=(hook("a", timeout=time),)), "unsafe") for time in (0, -5, 10**40)),
         (Manifest(product="p", version="1", kind=ArchiveKind.DELTA), "tampered"),
         (Manifest(product="p", version="1", base="0"), "tampered"),
     ],

@@ -11,6 +11,8 @@ from ospi_supervisor.checks import CHECKS
 from ospi_supervisor.config import Config
 from ospi_supervisor.errors import ConfigurationError
 from ospi_supervisor.phases.places import check_nothing_precious_in_releases
+from tests.support.system import require_root
+from tests.support.tmpfs import small_disk
 
 Tables = dict[str, dict[str, Any]]
 
@@ -67,3 +69,18 @@ def test_adopt_refuses_before_it_renames_and_check_says_it(make_config: Callable
     assert not current.is_symlink()
     with pytest.raises(ConfigurationError, match=r"p\.db est dans une version"):
         list(CHECKS["places"](config, make_adapters(config)))
+
+
+@pytest.mark.parametrize("adopted", [True, False])
+def test_a_disk_in_a_release_is_refused(make_config: Callable[..., Config], tmp_path: Path, adopted: bool) -> None:
+    """The next release would not have it, and whoever deletes the old one would empty it."""
+    require_root("only it can mount a disk")
+    root = tmp_path / "platform"
+    release = root / ("releases/11.5.0" if adopted else "current")
+    (release / "uploads").mkdir(parents=True)
+    if adopted:
+        (root / "current").symlink_to("releases/11.5.0")
+    config = make_config(platform={"root": str(root)})
+    check_nothing_precious_in_releases(config)
+    with small_disk(release / "uploads", "1m"), pytest.raises(ConfigurationError, match="monté dans une version"):
+        check_nothing_precious_in_releases(config)

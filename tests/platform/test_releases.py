@@ -56,6 +56,35 @@ def test_the_way_back_needs_no_writing_where_the_link_never_moved(tmp_path: Path
         assert Releases(root).current() == "11.5.0"
 
 
+def test_what_is_mounted_in_a_release_is_not_deleted_with_it(releases: Releases) -> None:
+    require_root("only it can mount a disk")
+    stage(releases, "11.4.0")
+    releases.publish("11.4.0")
+    uploads = releases.path("11.4.0") / "uploads"
+    with small_disk(uploads, "1m"):
+        (uploads / "letter").write_text("precious")
+        with pytest.raises(PlatformError, match=r"monté dans 11\.4\.0"):
+            releases.remove("11.4.0")
+        assert (uploads / "letter").read_text() == "precious"
+        assert (releases.path("11.4.0") / "file").exists()
+    releases.remove("11.4.0")
+    assert releases.versions() == ["11.5.0"]
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "file"])
+def test_what_is_no_folder_is_removed_and_nothing_that_it_leads_to(releases: Releases, kind: str) -> None:
+    place, elsewhere = releases.path("11.6.0"), releases.root / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").touch()
+    if kind == "file":
+        place.write_text("a file")
+    else:
+        place.symlink_to(elsewhere if kind == "link" else "nowhere")
+    releases.remove("11.6.0")
+    assert (elsewhere / "file").exists()
+    assert sorted(path.name for path in releases.folder.iterdir()) == ["11.5.0"]
+
+
 def test_the_link_stays_where_the_new_release_is_missing(releases: Releases) -> None:
     with pytest.raises(PlatformError, match="bascule est impossible"):
         releases.point_to("11.6.0")

@@ -124,7 +124,7 @@ def _contents(path: Path) -> bytes:
         return data[tar.getmember(layout.MANIFEST).offset :]
 
 
-@pytest.mark.parametrize("change", ["fifo", "setuid", "escaping link", "hooks folder", "hook not executable"])
+@pytest.mark.parametrize("change", ["fifo", "setuid", "escaping link", "hooks folder", "hook for its owner alone"])
 def test_what_a_hospital_would_refuse_is_refused_at_the_vendors(
     keys: Path, payload: Path, tmp_path: Path, change: str
 ) -> None:
@@ -137,7 +137,7 @@ def test_what_a_hospital_would_refuse_is_refused_at_the_vendors(
     elif change == "hooks folder":
         (payload / "hooks").mkdir()
     else:
-        (tmp_path / "hooks/10-venv").chmod(0o644)
+        (tmp_path / "hooks/10-venv").chmod(0o700)
 
     hooks = ("--hooks", tmp_path / "hooks", "--hook", "stage:10-venv:1800:Titre")
     result = build(keys, payload, tmp_path / "bad.ospi", *hooks)

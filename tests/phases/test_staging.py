@@ -1,0 +1,136 @@
+"""What `verify` proved is what `stage` writes, and what can be refused without a lock is refused in `verify`."""
+
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from backports import zstd
+from msgspec.structs import replace
+
+from ospi_supervisor.archive import layout
+from ospi_supervisor.archive.entries import encode_entry
+from ospi_supervisor.archive.reader import Archive
+from ospi_supervisor.archive.tree import record_tree
+from ospi_supervisor.archive.trust import Trust
+from ospi_supervisor.config import Config
+from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.errors import ArchiveError, RefusedError
+from ospi_supervisor.phases.release import InstalledReleases, ReleaseHooks
+from ospi_supervisor.phases.stage import Stage
+from ospi_supervisor.phases.verify import Verify
+from ospi_supervisor.platform.releases import Releases
+from tests.phases.conftest import NEW, OLD, MemoryRun
+from tests.support import archives
+
+
+class Bench:
+    """A platform on OLD, and the two phases on it; `run` is of the archive that they are given."""
+
+    def __init__(self, config: Config, run: MemoryRun) -> None:
+        self.run = run
+        self.releases = Releases(config.platform.root)
+        self.installed = InstalledReleases(self.releases, config.paths)
+        clock = lambda: datetime.now(UTC)  # noqa: E731
+        self._verify = Verify(config, self.releases, clock)
+        self._stage = Stage(config, self.releases, self.installed, ReleaseHooks(config, self.releases), clock)
+        config.paths.trust_dir.mkdir(parents=True)
+        archives.make_tree(self.releases.path(OLD), {**archives.TREE, "app/plugins/a.py": b"a"})
+        self.releases.link.symlink_to(f"releases/{OLD}")
+        self.installed.save(OLD, record_tree(self.releases.path(OLD)))
+
+    def verify(self) -> None:
+        self.run.known[Phase.VERIFY] = dict(self._verify.do(self.run))
+
+    def stage(self) -> None:
+        self.run.phase = Phase.STAGE
+        self._stage.do(self.run)
+
+    def unstage(self) -> None:
+        self._stage.undo(self.run)
+
+
+@pytest.fixture
+def vendor(tmp_path: Path) -> Path:
+    return archives.make_keys(tmp_path / "vendor")
+
+
+@pytest.fixture
+def bench(
+    make_config: Callable[..., Config], make_run: Callable[[Phase], MemoryRun], vendor: Path, tmp_path: Path
+) -> Bench:
+    (tmp_path / "platform").mkdir(exist_ok=True)
+    config = make_config(
+        platform={"product": archives.PRODUCT, "root": str(tmp_path / "platform")},
+        trust={"root": str(vendor / "root.json")},
+    )
+    made = Bench(config, make_run(Phase.VERIFY))
+    tree = archives.make_tree(tmp_path / "tree", {**archives.TREE, "app/plugins/a.py": b"a"})
+    archives.build_archive(made.run.request.archive, vendor, tree)
+    return made
+
+
+def test_what_was_verified_is_staged(bench: Bench, tmp_path: Path) -> None:
+    bench.verify()
+    bench.stage()
+    assert archives.tree_facts(bench.releases.path(NEW)) == archives.tree_facts(tmp_path / "tree")
+    bench.unstage()
+    assert bench.releases.versions() == [OLD]
+
+
+def test_another_archive_in_the_place_of_the_verified_one_is_refused(
+    bench: Bench, vendor: Path, tmp_path: Path
+) -> None:
+    bench.verify()
+    older = archives.make_tree(tmp_path / "older", {"VERSION": b"9.0.0\n"})
+    archives.build_archive(bench.run.request.archive, vendor, older, version="9.0.0")
+    with pytest.raises(ArchiveError, match="plus l'archive"):
+        bench.stage()
+    assert bench.releases.versions() == [OLD]
+
+
+def test_an_index_that_asks_for_what_is_never_done_is_refused_by_verify(
+    bench: Bench, vendor: Path, tmp_path: Path
+) -> None:
+    archive = bench.run.request.archive
+    with Archive.open(archive, Trust((vendor / "root.json").read_bytes()), archives.NOW) as good:
+        entries = [replace(entry, mode=0o4755) if entry.path == b"VERSION" else entry for entry in good.entries()]
+    lines = b"".join(map(encode_entry, entries))
+    bad = archives.with_member(
+        archive, tmp_path / "bad.ospi", vendor, layout.INDEX, zstd.compress(lines), {"unpacked": len(lines)}
+    )
+    bad.replace(archive)
+    with pytest.raises(ArchiveError, match="4755"):
+        bench.verify()
+
+
+def test_somebodys_folder_in_the_place_of_the_release_is_refused_and_stays(bench: Bench) -> None:
+    theirs = bench.releases.path(NEW) / "précieux"
+    theirs.mkdir(parents=True)
+    with pytest.raises(RefusedError, match="existe déjà"):
+        bench.verify()
+    assert theirs.is_dir()
+
+
+def test_what_an_update_left_there_is_replaced(bench: Bench, tmp_path: Path) -> None:
+    bench.verify()
+    bench.stage()
+    (bench.releases.path(NEW) / "VERSION").unlink()
+    bench.run.phase = Phase.VERIFY
+    bench.verify()
+    bench.stage()
+    assert archives.tree_facts(bench.releases.path(NEW)) == archives.tree_facts(tmp_path / "tree")
+
+
+def test_an_installed_folder_that_became_a_file_stops_neither_the_way_forth_nor_back(
+    bench: Bench, tmp_path: Path
+) -> None:
+    plugins = bench.releases.path(OLD) / "app/plugins"
+    shutil.rmtree(plugins)
+    plugins.write_text("a file")
+    bench.verify()
+    bench.stage()
+    assert archives.tree_facts(bench.releases.path(NEW)) == archives.tree_facts(tmp_path / "tree")
+    bench.unstage()
+    assert bench.releases.versions() == [OLD]
