@@ -1,10 +1,26 @@
 """What the two command lines share: errors as one clear line, and the exit statuses of the contract."""
 
+import errno
+import os
 from typing import Any
 
 import click
 
-from ospi_supervisor.errors import SupervisorError
+from ospi_supervisor.errors import SupervisorError, in_words, printable
+
+PROCESSES = frozenset({"web", "worker"})
+"""Commands that run for ever: an error of the system that ends one leaves its whole traceback in the journal."""
+
+_REASONS = {
+    errno.ENOENT: "fichier ou dossier introuvable",
+    errno.EACCES: "droits insuffisants",
+    errno.EPERM: "droits insuffisants",
+    errno.EEXIST: "ce nom est déjà pris",
+    errno.EISDIR: "c'est un dossier",
+    errno.ENOTDIR: "ce n'est pas un dossier",
+    errno.ENAMETOOLONG: "nom trop long",
+    errno.EROFS: "ce disque est en lecture seule",
+}
 
 
 class ErrorLine(click.ClickException):
@@ -23,8 +39,20 @@ class Commands(click.Group):
     """A group whose commands' errors end as one line: 0 done, 1 refused or failed, 2 wrong usage."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; SupervisorError becomes its line."""
+        """Run the command; SupervisorError becomes its line, and so does a file that cannot be read or written."""
         try:
             return super().invoke(ctx)
         except SupervisorError as error:
             raise ErrorLine(ctx.find_root().info_name, str(error)) from error
+        except OSError as error:
+            # A reader that went away (EPIPE) is click's: it ends without a word.
+            if error.errno == errno.EPIPE or ctx.invoked_subcommand in PROCESSES:
+                raise
+            raise ErrorLine(ctx.find_root().info_name, _of_the_system(error)) from error
+
+
+def _of_the_system(error: OSError) -> str:
+    """The file and what is wrong with it, where that is plain; otherwise as everywhere."""
+    if error.errno not in _REASONS or not isinstance(error.filename, str | bytes):
+        return in_words(error)
+    return printable(f"{os.fsdecode(error.filename)} : {_REASONS[error.errno]}")

@@ -53,6 +53,10 @@ def resume(session: Session, update_id: int, wait: bool) -> None:
 @pass_session
 def diagnostics(session: Session, file: Path) -> None:
     """Réunir dans FILE.zip ce que le support demande, sans aucun secret ; même plateforme et service web arrêtés."""
-    write_atomically(file.absolute(), session.diagnostics.bundle(), mode=0o600)
+    try:
+        write_atomically(file.absolute(), session.diagnostics.bundle(), mode=0o600)
+    except OSError as error:
+        error.filename = str(file)  # rather than the name that it has while it is written
+        raise
     click.echo(f"{file} : à envoyer au support, {session.config.support.email}")
     session.record("diagnostic réuni", str(file))
