@@ -17,7 +17,7 @@ from ospi_supervisor.accounts import (
     is_recent,
 )
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.store.web_models import Session
+from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM, Session
 from ospi_supervisor.store.web_store import WebStore
 
 START = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[WebStore]:
 @pytest.fixture
 def accounts(store: WebStore) -> Accounts:
     accounts = Accounts(store)
-    accounts.add("alice", PASSWORD, ("administration system",), START)
+    accounts.add("alice", PASSWORD, (ADMINISTRATION_SYSTEM,), START)
     return accounts
 
 
@@ -79,6 +79,7 @@ def test_another_password_or_removal_ends_all_sessions(accounts: Accounts, chang
     if change == "password":
         accounts.set_password("alice", "un tout autre")
     else:
+        accounts.add("bob", PASSWORD, (ADMINISTRATION_SYSTEM,), START)
         accounts.remove("alice")
     assert accounts.session(token, START) is None
 
@@ -147,4 +148,13 @@ def test_a_sign_in_is_recent_for_a_while(accounts: Accounts) -> None:
 def test_an_account_that_makes_no_sense_is_refused(accounts: Accounts, name: str, password: str) -> None:
     with pytest.raises(RefusedError):
         accounts.add(name, password, (), START)
+    assert [account.username for account in accounts.all()] == ["alice"]
+
+
+def test_the_last_administrator_is_not_removed(accounts: Accounts) -> None:
+    accounts.add("bob", PASSWORD, ("soins",), START)
+    with pytest.raises(RefusedError) as refused:
+        accounts.remove("alice")
+    assert refused.value.code == "last_administrator"
+    accounts.remove("bob")
     assert [account.username for account in accounts.all()] == ["alice"]

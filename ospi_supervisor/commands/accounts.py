@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import click
 
 from ospi_supervisor.commands.context import Session, json_option, pass_session, print_json, print_table
+from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
 
 
 @click.group()
@@ -20,7 +21,14 @@ def user() -> None:
 def add(session: Session, name: str, groups: tuple[str, ...]) -> None:
     """Ajouter le compte NAME ; son mot de passe vient de l'entrée standard."""
     session.accounts.add(name, _password(), groups, datetime.now(UTC))
-    session.record("compte ajouté", name)
+    of_groups = f"groupes : {', '.join(groups) or 'aucun'}"
+    session.record("compte ajouté", f"{name} ({of_groups})")
+    click.echo(f"Compte {name} ajouté ({of_groups}).")
+    if ADMINISTRATION_SYSTEM not in groups:
+        click.echo(
+            f"Ce compte n'a pas accès à Superviseur : c'est le groupe « {ADMINISTRATION_SYSTEM} » qui le donne. Retirez"
+            f' le compte, puis ajoutez-le avec --group "{ADMINISTRATION_SYSTEM}".'
+        )
 
 
 @user.command()
@@ -30,6 +38,7 @@ def password(session: Session, name: str) -> None:
     """Changer le mot de passe de NAME ; il vient de l'entrée standard. Ses sessions prennent fin."""
     session.accounts.set_password(name, _password())
     session.record("mot de passe changé", name)
+    click.echo(f"Mot de passe de {name} changé.")
 
 
 @user.command("list")
@@ -52,6 +61,7 @@ def remove(session: Session, name: str) -> None:
     """Retirer le compte NAME ; ses sessions prennent fin."""
     session.accounts.remove(name)
     session.record("compte retiré", name)
+    click.echo(f"Compte {name} retiré.")
 
 
 def _password() -> str:
