@@ -258,9 +258,31 @@ def test_no_page_is_wider_than_a_phone_or_breaks_our_own_policy(page: Page, web:
     assert problems == []
 
 
+def test_the_name_of_an_unfinished_upload_is_wider_than_no_phone_either(page: Page, web: WebProcess) -> None:
+    name = "a" * 240 + ".ospi"
+    web.site.operations.uploads.create(name, 1024, "admin")
+    page.reload()
+    expect(page.locator("#inacheves a")).to_have_text(name)
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_the_sign_in_page_is_wider_than_no_phone_either(web: WebProcess, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 320, "height": 640})
     page = context.new_page()
     page.goto(f"{web.url}/connexion")
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    context.close()
+
+
+def test_after_a_wrong_password_only_the_password_is_typed_again(web: WebProcess, browser: Browser) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{web.url}/connexion")
+    expect(page.locator("[name=username]")).to_be_focused()
+    page.keyboard.type("admin")
+    page.fill("[name=password]", "faux mot de passe")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Identifiant ou mot de passe incorrect")
+    expect(page.locator("[name=username]")).to_have_value("admin")
+    expect(page.locator("[name=password]")).to_be_focused()
     context.close()
