@@ -5,6 +5,7 @@ import re
 import pytest
 
 from ospi_supervisor.bootstrap import make_worker
+from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.web.pages import AUDIT_LINES
 from tests.support.site import PREFIX, Browser, Site, now
 
@@ -77,3 +78,11 @@ def test_a_number_that_nothing_can_have_is_no_error_of_ours(admin: Browser, path
 def test_an_update_that_cannot_be_is_not_found(admin: Browser) -> None:
     for path in ("api/updates/{}", "api/updates/{}/events", "mises-a-jour/suivi/{}/etat"):
         assert admin.get(path.format(10**20), headers=JSON).status_code == 404
+
+
+def test_the_dashboard_names_the_version_that_is_locked(site: Site, admin: Browser) -> None:
+    assert ">Ouvert<" in admin.get("").text
+    assert "verrouillée" not in admin.get("").text
+    number = site.update(UpdateStatus.ROLLED_BACK)
+    site.engine.lock_version("portail-bi", "11.6.0", number, now())
+    assert "Version 11.6.0 verrouillée" in admin.get("").text
