@@ -61,6 +61,8 @@ def test_a_backup_from_the_button_to_the_list(site: Site, admin: Browser, backup
     assert "La sauvegarde est faite, et relue" in page
     [snapshot] = backups.snapshots.list()
     assert f"<code>{snapshot.id}</code>" in page
+    assert re.search(r"entière \(fichiers : \d+\s\w+ avant compression\)", page)
+    assert "bases de données comprises" in page
     assert "11.5.0" in page
     assert "backup restore" in page
     line = site.operations.web.audit(1)[0]
