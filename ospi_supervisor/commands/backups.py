@@ -2,10 +2,11 @@
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
-from ospi_supervisor.commands.context import Session, json_option, pass_session, print_json, print_table
+from ospi_supervisor.commands.context import Session, json_option, local_time, pass_session, print_json, print_table
 from ospi_supervisor.domain.words import counted, size
 from ospi_supervisor.errors import BackupError
 
@@ -19,8 +20,8 @@ def backup() -> None:
 @json_option
 @pass_session
 def list_command(session: Session, as_json: bool) -> None:
-    """Les sauvegardes complètes, de la plus ancienne à la plus récente."""
-    rows = [
+    """Les sauvegardes utilisables, de la plus ancienne à la plus récente."""
+    rows: list[dict[str, Any]] = [
         {
             "id": snapshot.id,
             "taken_at": snapshot.taken_at.astimezone().isoformat(timespec="seconds"),
@@ -33,8 +34,17 @@ def list_command(session: Session, as_json: bool) -> None:
     if as_json:
         print_json(rows)
         return
-    columns = {"id": "sauvegarde", "taken_at": "prise le", "release": "version", "size": "octets", "base": "complète"}
-    print_table(columns, rows)
+    columns = {"id": "sauvegarde", "at": "prise le", "release": "version", "weight": "taille", "holds": "contenu"}
+    lines = [
+        {
+            **row,
+            "at": local_time(row["taken_at"]),
+            "weight": size(row["size"]),
+            "holds": f"ce qui a changé depuis {row['base']}" if row["base"] else "entière",
+        }
+        for row in rows
+    ]
+    print_table(columns, lines)
 
 
 @backup.command()
