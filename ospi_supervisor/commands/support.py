@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from ospi_supervisor.commands.context import Session, pass_session
-from ospi_supervisor.commands.updates import follow, wait_for_answer
+from ospi_supervisor.commands.updates import existing, follow, wait_for_answer
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.files import write_atomically
 
@@ -38,6 +38,7 @@ def unlock(session: Session, code: tuple[str, ...], challenge: bool) -> None:
 def resume(session: Session, update_id: int, wait: bool) -> None:
     """Reprendre la mise à jour ID là où elle s'est arrêtée en attente d'une intervention."""
     operations = session.operations
+    existing(operations, update_id)
     after = operations.reader.last_event_id()
     request = operations.request_resume(update_id, by=session.person, source="shell")
     session.record("reprise demandée", f"mise à jour {update_id}, demande {request}")

@@ -8,9 +8,10 @@ from typing import Any
 import click
 
 from ospi_supervisor.commands.context import Session, json_option, local_time, pass_session, print_json, print_table
-from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus, rule_of
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.operations import Operations
+from ospi_supervisor.web.words import PHASE_STATUS_LABELS
 
 POLL_SECONDS = 0.3
 WORKER_PATIENCE_SECONDS = 30.0
@@ -25,14 +26,6 @@ STATUS_WORDS = {
     "failed": "échouée",
     "cancelled": "annulée",
     "intervention": "intervention nécessaire",
-}
-
-PHASE_WORDS = {
-    "doing": "en cours",
-    "done": "terminé",
-    "undoing": "retour en arrière",
-    "undone": "retiré",
-    "failed": "échec",
 }
 
 
@@ -110,14 +103,16 @@ def history(session: Session, as_json: bool) -> None:
 @pass_session
 def log(session: Session, update_id: int, as_json: bool) -> None:
     """Le journal de la mise à jour ID."""
-    _existing(session.operations, update_id)
+    existing(session.operations, update_id)
     events = list(_events(session.operations, update_id, after=0))
     if as_json:
         print_json([{"id": event.id, "event": event.kind, "data": event.data} for event in events])
         return
     for event in events:
         if line := _line(event.kind, event.data):
-            click.echo(f"{local_time(event.data['at'])}  {line}")
+            at = local_time(event.data["at"])
+            margin = " " * len(at)
+            click.echo(f"{at}  " + f"\n{margin}  ".join(line.splitlines()))
 
 
 @click.command()
@@ -126,7 +121,7 @@ def log(session: Session, update_id: int, as_json: bool) -> None:
 def cancel(session: Session, update_id: int) -> None:
     """Arrêter la mise à jour ID et retirer ce qu'elle a préparé ; seulement avant la page de maintenance."""
     operations = session.operations
-    _existing(operations, update_id)
+    existing(operations, update_id)
     request = operations.request_cancel(update_id, by=session.person, source="shell")
     wait_for_answer(operations, request)
     click.echo("Annulation demandée.")
@@ -155,7 +150,7 @@ def follow(
 ) -> None:
     """Print the update's events that follow `after`, until its end; RefusedError unless that is a `wanted` one."""
     while True:
-        update = _existing(operations, update_id)
+        update = existing(operations, update_id)
         for event in _events(operations, update_id, after):
             after = event.id
             if line := _line(event.kind, event.data):
@@ -168,7 +163,8 @@ def follow(
         raise RefusedError(f"mise à jour {STATUS_WORDS[status]} : {update['failure'] or 'à la demande'}")
 
 
-def _existing(operations: Operations, update_id: int) -> dict[str, Any]:
+def existing(operations: Operations, update_id: int) -> dict[str, Any]:
+    """The update of that number; RefusedError where there is none."""
     update = operations.reader.update(update_id)
     if update is None:
         raise RefusedError(f"il n'y a pas de mise à jour n° {update_id} ; « ospi-supervisor history » les liste")
@@ -185,7 +181,7 @@ def _line(kind: str, data: dict[str, Any]) -> str | None:
     """An event in words; None for one that says nothing new on a terminal."""
     title = rule_of(Phase(data["phase"])).title if data.get("phase") else ""
     if kind == "phase":
-        return f"{title} : {PHASE_WORDS[data['status']]}"
+        return f"{title} : {PHASE_STATUS_LABELS[PhaseStatus(data['status'])]}"
     if kind == "progress":
         return f"{title} : {data['percent']:.0f} % {data.get('message', '')}".rstrip()
     if kind == "end":

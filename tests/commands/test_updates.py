@@ -1,0 +1,38 @@
+"""Updates from the shell: one word for one thing, and a journal that can be read."""
+
+import re
+
+import pytest
+
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus
+from tests.commands.conftest import Shell
+from tests.support.site import Site
+
+
+@pytest.mark.parametrize("command", ["log", "cancel", "resume"])
+def test_an_unknown_number_is_told_in_the_same_words(shell: Shell, command: str) -> None:
+    result = shell(command, 99)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("ospi-supervisor : il n'y a pas de mise à jour n° 99 ;")
+
+
+def test_an_update_that_waits_for_nothing_is_not_resumed(shell: Shell, site: Site) -> None:
+    number = site.update()
+    result = shell("resume", number)
+    assert (result.exit_code, "n'attend pas d'intervention" in result.stderr) == (1, True)
+
+
+def test_a_phase_ends_in_the_words_of_the_pages(shell: Shell, site: Site) -> None:
+    number = site.update()
+    site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    assert shell("log", number).stdout.endswith("Vérification de l'archive : terminée\n")
+
+
+def test_the_lines_of_a_message_stand_under_its_first(shell: Shell, site: Site) -> None:
+    number = site.update()
+    site.event(number, "log", Phase.VERIFY, message="Avis :\n- un\n- deux\n")
+    first, *others = shell("log", number).stdout.splitlines()[-3:]
+    dated = re.match(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d  ", first)
+    assert dated is not None
+    assert first[dated.end() :] == "Avis :"
+    assert others == [" " * dated.end() + "- un", " " * dated.end() + "- deux"]
