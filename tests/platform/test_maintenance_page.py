@@ -35,8 +35,11 @@ class Gate:
             html = f"<title>portail</title><h1>{handler.command} {handler.path}</h1>"
             reply(handler, 405 if handler.path == "/envoi" and handler.command == "GET" else 200, html.encode())
         elif handler.path == "/maintenance/status.json":
-            body = (self.folder / "status.json").read_bytes()
-            reply(handler, 200, body, {**PAGE_HEADERS, "Content-Type": "application/json"})
+            status = self.folder / "status.json"
+            if status.exists():
+                reply(handler, 200, status.read_bytes(), {**PAGE_HEADERS, "Content-Type": "application/json"})
+            else:
+                reply(handler, 404, b"", {"Content-Type": "application/json"})
         else:
             reply(handler, 503, (self.folder / "index.html").read_bytes(), PAGE_HEADERS)
 
@@ -114,3 +117,46 @@ def test_it_says_what_it_can_without_progress(gate: Gate, page: Page) -> None:
     expect(page.locator("h1")).to_have_text("Mise à jour en cours")
     page.wait_for_timeout(300)
     expect(page.locator("#step")).to_be_hidden()
+
+
+def test_put_in_place_by_hand_it_speaks_of_no_update(gate: Gate, page: Page) -> None:
+    status = (gate.folder / "status.json").read_bytes()
+    (gate.folder / "status.json").unlink()
+    page.goto(gate.stub.url)
+    expect(page.locator("h1")).to_have_text("Maintenance en cours")
+    expect(page.locator("#step")).to_be_hidden()
+    (gate.folder / "status.json").write_bytes(status)
+    expect(page.locator("h1")).to_have_text("Mise à jour en cours")
+    expect(page.locator("#step")).to_be_visible()
+    gate.switch.off()
+    expect(page.locator("h1")).to_have_text("GET /")
+
+
+def test_the_ordinary_page_says_update_from_the_first_moment(gate: Gate, page: Page) -> None:
+    page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => { window.titles = [document.querySelector('h1').textContent];"
+        " new MutationObserver(() => titles.push(document.querySelector('h1').textContent))"
+        ".observe(document.querySelector('h1'), { childList: true, characterData: true, subtree: true }); })"
+    )
+    page.goto(gate.stub.url)
+    expect(page.locator("#step")).to_be_visible()
+    assert page.evaluate("window.titles") == ["Mise à jour en cours"]
+
+
+@pytest.mark.parametrize(("method", "ends_at"), [("GET", "GET /rapports/12"), ("POST", "GET /saisie")])
+def test_without_scripts_it_goes_back_by_itself_too(gate: Gate, browser: Browser, method: str, ends_at: str) -> None:
+    index = gate.folder / "index.html"
+    page = index.read_text(encoding="utf-8")
+    assert page.count('http-equiv="refresh" content="30"') == 1
+    index.write_text(page.replace('content="30"', 'content="1"'), encoding="utf-8")
+    tab = browser.new_page(java_script_enabled=False)
+    if method == "GET":
+        tab.goto(f"{gate.stub.url}/rapports/12")
+    else:
+        tab.set_content(f'<form method="post" action="{gate.stub.url}/saisie"><button>Envoyer</button></form>')
+        tab.get_by_role("button").click()
+    expect(tab.locator("h1")).to_have_text("Mise à jour en cours")
+    gate.switch.off()
+    expect(tab.locator("h1")).to_have_text(ends_at)
+    assert sum(asked == "POST" for asked, _, _ in gate.stub.seen) == (method == "POST")
+    tab.close()
