@@ -3,7 +3,7 @@
 from ospi_supervisor.archive.layout import MANIFEST, is_tar_block, parse_block, root_name
 from ospi_supervisor.errors import ArchiveError
 
-_AS_DOWNLOADED = "importez tel quel le fichier .ospi téléchargé depuis l'Espace utilisateur, sans le décompresser"
+_AS_DOWNLOADED = "importez tel quel le fichier .ospi téléchargé depuis l'Espace utilisateur"
 
 _COMPRESSED = {
     b"PK\x03\x04": "zip",
@@ -100,4 +100,4 @@ def _foreign(head: bytes) -> ArchiveError:
         what = "ce fichier est un document PDF, sans doute la notice, et non l'archive de mise à jour"
     elif head.lstrip()[:9].lower().startswith((b"<!doctype", b"<html")):
         what = "ce fichier est une page web enregistrée, et non l'archive de mise à jour"
-    return ArchiveError(f"{what} ; {_AS_DOWNLOADED}", code="not_an_archive")
+    return ArchiveError(f"{what} ; {_AS_DOWNLOADED}, sans le décompresser", code="not_an_archive")

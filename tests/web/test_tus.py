@@ -131,7 +131,7 @@ def test_an_unknown_upload_is_not_found(admin: Browser) -> None:
         ("foreign_key", "clé"),
         ("tampered", "altérée"),
         ("truncated", "incomplète"),
-        ("decompressed", "sans le décompresser"),
+        ("decompressed", "ne pas décompresser"),
         ("downgrade", "pas plus récente"),
         ("wrong_product", "autre produit"),
         ("platform_too_old", "version intermédiaire"),
