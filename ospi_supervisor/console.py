@@ -2,6 +2,7 @@
 
 import errno
 import os
+from importlib import import_module
 from typing import Any
 
 import click
@@ -21,6 +22,66 @@ _REASONS = {
     errno.ENAMETOOLONG: "nom trop long",
     errno.EROFS: "ce disque est en lecture seule",
 }
+
+FRENCH = {
+    "Aborted!": "Abandonné.",
+    "Argument {name!r} takes {nargs} values.": "l'argument {name!r} demande {nargs} valeurs.",
+    "Choose from:\n\t{choices}": "Au choix :\n\t{choices}",
+    "Commands": "Commandes ",
+    "Did you mean {possibility}?": "Vouliez-vous dire {possibility} ?",
+    "(Did you mean one of: {possibilities}?)": "(Vouliez-vous dire : {possibilities} ?)",
+    "Error: The two entered values do not match.": "Les deux saisies diffèrent.",
+    "Error: invalid input": "Répondez y (oui) ou n (non).",
+    "Error: {message}": "Erreur : {message}",
+    "Got unexpected extra argument ({args})": "argument en trop : {args}",
+    "Got unexpected extra arguments ({args})": "arguments en trop : {args}",
+    "Invalid value for {param_hint}: {message}": "valeur refusée pour {param_hint} : {message}",
+    "Invalid value: {message}": "valeur refusée : {message}",
+    "Missing argument": "il manque l'argument",
+    "Missing command.": "il manque la commande.",
+    "Missing option": "il manque l'option",
+    "No such command {name!r}.": "il n'y a pas de commande {name!r}.",
+    "No such option {name!r}.": "il n'y a pas d'option {name!r}.",
+    "Option {name!r} does not take a value.": "l'option {name!r} ne prend pas de valeur.",
+    "Option {name!r} requires an argument.": "l'option {name!r} demande une valeur.",
+    "Options": "Options ",
+    "Repeat for confirmation": "Encore une fois, pour confirmer",
+    "Show the version and exit.": "Dire la version, et rien d'autre.",
+    "Show this message and exit.": "Montrer cette aide, et rien d'autre.",
+    "Try '{command} {option}' for help.": "« {command} {option} » donne de l'aide.",
+    "Usage:": "Utilisation :",
+    "default: {default}": "par défaut : {default}",
+    "directory": "dossier",
+    "file": "fichier",
+    "path": "chemin",
+    "required": "obligatoire",
+    "{name} {filename!r} does not exist.": "{name} {filename!r} introuvable.",
+    "{name} {filename!r} is a directory.": "{filename!r} est un dossier.",
+    "{name} {filename!r} is a file.": "{filename!r} est un fichier.",
+    "{name} {filename!r} is not readable.": "{name} {filename!r} illisible : droits insuffisants.",
+    "{value!r} does not match the format {format}.": "{value!r} n'a pas la forme {format}.",
+    "{value!r} is not a valid {number_type}.": "{value!r} n'est pas un nombre entier.",
+    "{value!r} is not one of {choices}.": "{value!r} n'est pas l'un de {choices}.",
+}
+"""The messages of click that our commands can show. One that is not here stays in English."""
+
+
+def speak_french() -> None:
+    """Give click its French words; to be called before commands are declared, which is when some are looked up.
+
+    Each of its modules looks messages up by the name `_` that it imports from gettext, which itself would follow the
+    locale's variables and want catalogues on disk: on a server under LANG=C there would be no French.
+    """
+    for name in ("core", "decorators", "exceptions", "formatting", "parser", "termui", "types"):
+        vars(import_module(f"click.{name}")).update(_=_french, ngettext=_french_number)
+
+
+def _french(message: str) -> str:
+    return FRENCH.get(message, message)
+
+
+def _french_number(one: str, many: str, count: int) -> str:
+    return _french(one if count < 2 else many)
 
 
 class ErrorLine(click.ClickException):
