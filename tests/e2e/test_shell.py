@@ -119,9 +119,10 @@ def test_an_account_comes_and_goes(demo: RunningDemo) -> None:
     account = {"username": "camille", "groups": ["administration system"]}
     assert account in json.loads(user("list", "--json").stdout)
     assert user("password", "camille", password="court").returncode == 1
-    assert user("remove", "camille").returncode == 0
+    assert user("remove", "camille").stdout == "Compte camille retiré.\n"
     assert "camille" not in user("list").stdout
     assert user("remove", "camille").returncode == 1
+    assert user("remove", demo.document["admin"]["username"]).returncode == 1
     assert Client(demo).get("api/status")["worker"] == "up"
 
 
