@@ -34,6 +34,8 @@ from demo.prepare import (
 from demo.service import PortalService
 from ospi_supervisor.config import load_config
 from ospi_supervisor.files import write_atomically
+from ospi_supervisor.store.database import sqlite_url
+from ospi_supervisor.store.engine_reader import EngineReader
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -111,10 +113,21 @@ class Demo:
         # The worker first: an update past its cancellable phases is finished, for which it needs the others.
         for child in reversed(self._children):
             print(f"[démo] arrêt du processus {child.name}…", flush=True)
+            if child.name == "worker" and self._must_finish():
+                print("[démo] une mise à jour est en cours : attente de sa fin…", flush=True)
             child.stop(UPDATE_SECONDS if child.name == "worker" else STOP_SECONDS)
         self._service("stop")
         if self._children:
             self._tell()
+
+    def _must_finish(self) -> bool:
+        """Whether the worker is at an update that it finishes before it ends."""
+        config = load_config(self._layout.config)
+        reader = EngineReader(sqlite_url(config.paths.engine_db))
+        try:
+            return config.maintenance.flag.exists() and reader.running_update() is not None
+        finally:
+            reader.close()
 
     def _tell(self) -> None:
         """Write `demo.json` where it would differ from what it says."""

@@ -17,6 +17,8 @@ from demo.layout import REPOSITORY
 from demo.prepare import free_port
 from tests.support.demo import Client, RunningDemo, wait_for
 
+WAITS = "une mise à jour est en cours : attente de sa fin…"
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
@@ -122,6 +124,18 @@ def test_a_signal_ends_all_of_it(own_demo: RunningDemo, number: signal.Signals) 
     assert set(own_demo.document["pids"].values()) == {None}
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", own_demo.port)) != 0
+    assert WAITS not in own_demo.output.read_text(encoding="utf-8")
+
+
+def test_a_signal_waits_for_the_update_that_must_be_finished_and_says_so(own_demo: RunningDemo) -> None:
+    client = Client(own_demo)
+    upload, _, _ = client.upload(own_demo.archive("good"))
+    assert client.start_import(upload).status_code < 400
+    wait_for("the maintenance", lambda: client.get("api/status")["maintenance"])
+    assert own_demo.stop(signal.SIGINT) == 0
+    assert WAITS in own_demo.output.read_text(encoding="utf-8")
+    own_demo.start()
+    assert own_demo.portal_version() == "11.6.0"
 
 
 def test_a_killed_manager_takes_its_processes_along_and_a_second_start_goes_on(own_demo: RunningDemo) -> None:
