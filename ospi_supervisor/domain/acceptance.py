@@ -12,7 +12,7 @@ def check_applicable(manifest: Manifest, product: str, installed: str) -> None:
     """
     if manifest.product != product:
         raise ArchiveError(
-            f"cette archive est celle d'un autre produit ({manifest.product}), cette plateforme est {product} ;"
+            f"cette archive est celle d'un autre produit ({manifest.product}) ; cette plateforme est {product} :"
             " téléchargez l'archive de votre produit dans l'Espace utilisateur",
             code="wrong_product",
         )
@@ -24,13 +24,13 @@ def check_applicable(manifest: Manifest, product: str, installed: str) -> None:
         )
     if not satisfies(installed, manifest.requires):
         raise ArchiveError(
-            f"la version {manifest.version} demande une plateforme en version {in_words(manifest.requires)},"
-            f" la vôtre est en {installed} ; installez d'abord une version intermédiaire",
+            f"la version {manifest.version} demande une plateforme en version {in_words(manifest.requires)} ;"
+            f" la vôtre est en {installed} : installez d'abord une version intermédiaire",
             code="platform_too_old",
         )
     if manifest.base is not None and manifest.base != installed:
         raise ArchiveError(
-            f"cette archive différentielle s'applique à la version {manifest.base}, la vôtre est en {installed} ;"
+            f"cette archive différentielle s'applique à la version {manifest.base} ; la vôtre est en {installed} :"
             f" téléchargez l'archive complète de la version {manifest.version}",
             code="wrong_base",
         )

@@ -18,7 +18,7 @@ def test_applicable(manifest: Manifest, installed: str) -> None:
 @pytest.mark.parametrize(
     ("manifest", "product", "installed", "code", "words"),
     [
-        (GOOD, "autre", "11.5.0", "wrong_product", "celle d'un autre produit"),
+        (GOOD, "autre", "11.5.0", "wrong_product", "celle d'un autre produit .*; cette plateforme"),
         (GOOD, "portail", "11.6.0", "downgrade", "n'est pas plus récente"),
         (GOOD, "portail", "11.7.0", "downgrade", "n'est pas plus récente"),
         (GOOD, "portail", "9.0.0", "platform_too_old", "installez d'abord une version intermédiaire"),
