@@ -286,3 +286,25 @@ def test_after_a_wrong_password_only_the_password_is_typed_again(web: WebProcess
     expect(page.locator("[name=username]")).to_have_value("admin")
     expect(page.locator("[name=password]")).to_be_focused()
     context.close()
+
+
+def test_on_a_desk_things_stand_in_line(page: Page, web: WebProcess) -> None:
+    def box(selector: str) -> dict[str, float]:
+        found: dict[str, float] = page.locator(selector).evaluate("element => element.getBoundingClientRect().toJSON()")
+        return found
+
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto(f"{web.url}/mises-a-jour/activation")
+    assert box("#resume form")["top"] < box("#resume h2")["bottom"]
+    assert box("#conditions .actions")["top"] - box("#conditions .prerequisites:last-of-type")["bottom"] >= 12
+    web.site.update(UpdateStatus.ROLLED_BACK)
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    texts = ["", "2 s", "moins de 1 s", "59 min 59 s", "23 h 59 min"]
+    page.locator("#phases .spent").evaluate_all(
+        "(cells, texts) => cells.forEach((cell, number) => cell.textContent = texts[number % texts.length])", texts
+    )
+    edges = page.locator("#phases .status").evaluate_all(
+        "cells => cells.map((cell) => cell.getBoundingClientRect().right)"
+    )
+    assert len(edges) == 13
+    assert len(set(edges)) == 1
