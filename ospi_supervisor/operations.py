@@ -13,7 +13,7 @@ from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.automatic.facts import CHECK, RUN
 from ospi_supervisor.automatic.view import AutomaticView
 from ospi_supervisor.config import Config
-from ospi_supervisor.domain.acceptance import check_applicable, check_nothing_waits
+from ospi_supervisor.domain.acceptance import check_applicable, check_newer, check_nothing_waits
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.plan import Room
 from ospi_supervisor.domain.prerequisites import Judgement, Requirements, judge
@@ -87,8 +87,10 @@ class Operations:
             raise RefusedError("l'archive n'est pas encore entièrement reçue ; attendez la fin", code="incomplete")
         if upload.notice_read_at is None:
             raise RefusedError("lisez d'abord la notice et cochez « J'ai lu la notice »", code="notice_not_read")
-        if upload.release is not None:
-            self._check_not_locked(upload.release["product"], upload.release["version"])
+        version = None if upload.release is None else str(upload.release["version"])
+        if version is not None:
+            check_newer(version, self.installed_version())
+            self._check_not_locked(self._config.platform.product, version)
         check_nothing_waits(self._awaiting_intervention())
         active = self.reader.active_update()
         if active is not None and start_at is None:
@@ -98,6 +100,7 @@ class Operations:
             "notice_sha256": upload.notice_sha256,
             "notice_read_at": upload.notice_read_at.isoformat(),
             "start_at": start_at.isoformat() if start_at else None,
+            "version": version,
         }
         return self._request("import", payload, by=by, source=source)
 

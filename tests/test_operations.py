@@ -61,6 +61,7 @@ def test_an_import_is_written_and_the_worker_rung(operations: Operations, archiv
     assert request.payload["upload_id"] == upload.id
     assert request.payload["notice_sha256"] == upload.notice_sha256
     assert request.payload["start_at"] == start_at.isoformat()
+    assert request.payload["version"] == "11.6.0"
     assert rung == [number]
 
 
@@ -99,6 +100,17 @@ def test_a_version_that_failed_is_refused_as_soon_as_its_header_is_there(
     later = adopt(operations, archives.good, read=False)
     assert (later.verdict, later.code) == ("refused", "locked")
     assert "contactez le support" in later.reasons[0]
+
+
+def test_what_was_installed_in_the_meantime_is_not_asked_for_again(
+    site: Site, operations: Operations, archives: Archives
+) -> None:
+    upload = adopt(operations, archives.good)
+    platform = site.config.platform.root
+    (platform / "releases/11.6.0").mkdir(parents=True)
+    (platform / "current").unlink()
+    (platform / "current").symlink_to("releases/11.6.0")
+    assert refusal(operations, upload).code == "downgrade"
 
 
 def test_a_cancellation_is_asked_for_while_the_update_goes_on(

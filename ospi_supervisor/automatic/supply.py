@@ -144,6 +144,7 @@ class Supply:
             notice_sha256=notice.sha256,
             notice_read_at=None,
             start_at=None,
+            to_version=offer.version,
         )
 
     def _trust(self) -> Trust:

@@ -69,6 +69,11 @@ def status(session: Session, as_json: bool) -> None:
     click.echo(f"Service de mise à jour : {'en marche' if document['worker'] == 'up' else 'arrêté'}")
     click.echo(f"Page de maintenance : {'en place' if document['maintenance'] else 'non'}")
     click.echo(f"Mise à jour en cours : {document['update'] or 'aucune'}")
+    if planned := session.operations.reader.planned_update():
+        at = local_time(planned["start_at"])
+        click.echo(
+            f"Mise à jour planifiée : n° {planned['id']}, vers {planned['to'] or 'une version à vérifier'}, le {at}"
+        )
     if document["lock"]:
         click.echo(
             f"Version verrouillée : {document['lock']['version']} (mise à jour n° {document['lock']['update_id']})"

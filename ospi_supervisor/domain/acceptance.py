@@ -16,12 +16,7 @@ def check_applicable(manifest: Manifest, product: str, installed: str) -> None:
             " téléchargez l'archive de votre produit dans l'Espace utilisateur",
             code="wrong_product",
         )
-    if not is_newer(manifest.version, installed):
-        raise ArchiveError(
-            f"la version {manifest.version} n'est pas plus récente que la version installée ({installed}) ;"
-            " il n'y a rien à installer",
-            code="downgrade",
-        )
+    check_newer(manifest.version, installed)
     if not satisfies(installed, manifest.requires):
         raise ArchiveError(
             f"la version {manifest.version} demande une plateforme en version {in_words(manifest.requires)} ;"
@@ -33,6 +28,16 @@ def check_applicable(manifest: Manifest, product: str, installed: str) -> None:
             f"cette archive différentielle s'applique à la version {manifest.base} ; la vôtre est en {installed} :"
             f" téléchargez l'archive complète de la version {manifest.version}",
             code="wrong_base",
+        )
+
+
+def check_newer(version: str, installed: str) -> None:
+    """ArchiveError where `version` is not newer than the installed one: another update may have brought it since."""
+    if not is_newer(version, installed):
+        raise ArchiveError(
+            f"la version {version} n'est pas plus récente que la version installée ({installed}) ;"
+            " il n'y a rien à installer",
+            code="downgrade",
         )
 
 

@@ -11,6 +11,7 @@ from ospi_supervisor.domain.versions import is_newer, is_same, satisfies
 MINIMUM_VERSION = "11.5"
 """The seed: « il faut que la plateforme soit en version 11.5.x ou supérieur »."""
 
+NOT_YET = "le dépôt n'a pas encore été consulté"
 SYSTEM_NAMES = {"centos-7": "CentOS 7", "rocky": "Rocky Linux"}
 """The seed gives an address to each of these two; others, such as a demonstration's, go by their identifier."""
 
@@ -128,8 +129,9 @@ def _no_intervention(facts: RunFacts) -> Judgement:
 
 def _metadata(facts: RunFacts) -> Judgement:
     if facts.fresh_until is None:
-        measured = facts.repository_error or "le dépôt n'a pas encore été consulté"
-        remedy: str | None = "Lancez « Vérifier maintenant » et suivez le remède indiqué pour la liaison en défaut."
+        measured = facts.repository_error or NOT_YET
+        to_do = " et suivez le remède indiqué pour la liaison en défaut" if facts.repository_error else ""
+        remedy: str | None = f"Lancez « Vérifier maintenant »{to_do}."
     elif facts.fresh_until <= facts.now:
         measured = f"informations périmées depuis le {facts.fresh_until:%d/%m/%Y}"
         remedy = "Vérifiez la date et l'heure du serveur ; si elles sont justes, contactez le support."
@@ -142,13 +144,19 @@ def _metadata(facts: RunFacts) -> Judgement:
 def _available(facts: RunFacts) -> Judgement:
     """Having nothing to install is no fault: a warning at most."""
     newer = facts.available is not None and is_newer(facts.available, facts.installed)
+    measured, remedy = f"version {facts.available} disponible", ""
+    if facts.available is None and facts.fresh_until is None:
+        measured, remedy = f"inconnue : {NOT_YET}", "Lancez « Vérifier maintenant »."
+    elif not newer:
+        measured = f"aucune plus récente que {facts.installed}"
+        remedy = "Rien à faire : l'automate vérifie chaque nuit."
     return Judgement(
         rule="available",
         label="Nouvelle version",
-        measured=f"version {facts.available} disponible" if newer else f"aucune plus récente que {facts.installed}",
+        measured=measured,
         required="une version plus récente",
         verdict=Verdict.OK if newer else Verdict.WARNING,
-        remedy="" if newer else "Rien à faire : l'automate vérifie chaque nuit.",
+        remedy=remedy,
     )
 
 

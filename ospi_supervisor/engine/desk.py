@@ -30,6 +30,7 @@ class ImportPayload(msgspec.Struct, frozen=True):
     notice_sha256: str | None = None
     notice_read_at: Instant | None = None
     start_at: Instant | None = None
+    version: Annotated[str, msgspec.Meta(max_length=100)] | None = None
 
 
 class CancelPayload(msgspec.Struct, frozen=True):
@@ -147,6 +148,7 @@ class Desk:
             notice_sha256=asked.notice_sha256,
             notice_read_at=asked.notice_read_at,
             start_at=asked.start_at,
+            to_version=asked.version,
         )
 
     def _cancel(self, request: RequestRow, now: datetime) -> int:

@@ -28,3 +28,4 @@ class Maintenance:
         """PlatformError where users still do not get the platform."""
         self.switch.off()
         self.switch.confirm(False, self.platform_timeout)
+        run.journal(Level.INFO, "La plateforme est rouverte à ses utilisateurs, sur l'ancienne version.")

@@ -30,7 +30,7 @@ class Update(EngineModel):
     status = CharField()
     product = CharField()
     from_version = CharField()
-    to_version = CharField(null=True)  # known once `verify` has proven it
+    to_version = CharField(null=True)  # announced, until `verify` has proven it
     source = CharField()  # import, automatic, shell
     requested_by = CharField()
     archive = CharField()

@@ -81,6 +81,12 @@ class EngineReader:
         rows = self._rows(Update.select(Update.id).where(Update.status == UpdateStatus.RUNNING))
         return int(rows[0]["id"]) if rows else None
 
+    def planned_update(self) -> dict[str, Any] | None:
+        """The update that waits for the earliest hour to come, as the documented JSON; None where none is planned."""
+        planned = Update.select().where(Update.status == UpdateStatus.SCHEDULED).order_by(Update.start_at, Update.id)
+        rows = self._rows(planned.limit(1))
+        return _update_document(rows[0]) if rows else None
+
     def updates(self) -> list[dict[str, Any]]:
         """Every update, the newest first, as the documented JSON."""
         return [_update_document(row) for row in self._rows(Update.select().order_by(Update.id.desc()))]

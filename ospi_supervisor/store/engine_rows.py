@@ -11,7 +11,10 @@ from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 
 @dataclass(frozen=True, kw_only=True)
 class NewUpdate:
-    """An update as it is admitted. With a `start_at` to come it is scheduled, else queued."""
+    """An update as it is admitted. With a `start_at` to come it is scheduled, else queued.
+
+    `to_version` is what it announces itself to be, until `verify` has proven what it is.
+    """
 
     product: str
     from_version: str
@@ -21,6 +24,7 @@ class NewUpdate:
     notice_sha256: str | None
     notice_read_at: datetime | None
     start_at: datetime | None
+    to_version: str | None = None
 
     def waits(self, now: datetime) -> bool:
         """Whether its hour is to come."""

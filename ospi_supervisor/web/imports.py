@@ -1,7 +1,7 @@
 """The Import tab: an upload's verdict, its notice, « Importer », and the plain form that needs no JavaScript."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -18,6 +18,7 @@ from ospi_supervisor.web.words import lowered_thresholds
 bp = Blueprint("imports", __name__, url_prefix="/mises-a-jour")
 
 FORM_SLICE_BYTES = 1024 * 1024
+LATEST_START = timedelta(days=30)
 NO = {"", "0", "false", "non", "off"}
 
 
@@ -70,6 +71,14 @@ def start(upload_id: str) -> Response | tuple[str, int]:
         if wants_json():
             raise
         return _page(current(upload_id), str(error), ask_password=error.code == "sign_in_again"), status_of(error)
+
+
+@bp.post("/televersements/<upload_id>/abandonner")
+def abandon(upload_id: str) -> Response:
+    """Give the upload up; its bytes go."""
+    web().operations.uploads.abandon(as_answered(upload_id).id)
+    record("téléversement abandonné", upload_id)
+    return redirect(url_for("imports.page"), 303)
 
 
 def go_on_with_import(row: UploadRow) -> None:
@@ -170,6 +179,10 @@ def _start_at() -> datetime | None:
         raise RefusedError("l'heure de début n'est pas une date ; écrivez par exemple 2026-11-30T22:00") from None
     if moment < now():
         raise RefusedError("l'heure de début est déjà passée ; choisissez-en une à venir")
+    if moment > now() + LATEST_START:
+        raise RefusedError(
+            f"une mise à jour se planifie au plus {LATEST_START.days} jours à l'avance ; choisissez un jour plus proche"
+        )
     return moment
 
 
@@ -200,5 +213,6 @@ def _page(row: UploadRow | None, message: str = "", *, ask_password: bool = Fals
         message=message,
         ask_password=ask_password,
         unfinished=[other for other in _unfinished() if row is None or other.id != row.id],
+        listed=True,
         **_card(row),
     )

@@ -15,12 +15,13 @@ AUDIT_VIEWS = {"": None, "actions": True, "refus": False}
 
 @bp.app_context_processor
 def add_to_every_page() -> dict[str, Any]:
-    """What the frame around every page shows; `current_state` is for the pages of those who may see it."""
+    """What the frame around every page shows; what is to be called is for the pages of those who may see it."""
     parts = web()
     return {
         "platform": parts.config.platform,
         "support": parts.config.support,
         "current_state": parts.operations.status,
+        "planned_update": parts.operations.reader.planned_update,
     }
 
 

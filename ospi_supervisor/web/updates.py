@@ -25,6 +25,8 @@ def follow() -> Response | str:
     request_id, update_id = number_in_address("demande"), number_in_address("update")
     if request_id is not None:
         answer = reader.answer(request_id)
+        if answer is None and web().operations.web.request(request_id) is None:
+            abort(404)
         if answer is None or not answer["accepted"]:
             return render_template("updates/waiting.html", answer=answer, cancelled=update_id)
         return redirect(url_for("updates.follow", update=answer["update_id"]))

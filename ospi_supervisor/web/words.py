@@ -68,12 +68,12 @@ class Outcome:
 OUTCOMES = {
     UpdateStatus.SUCCEEDED: Outcome(
         "La mise à jour a réussi.",
-        "La plateforme est ouverte à tous sur la nouvelle version, avec toutes ses données.",
+        "La plateforme a été rouverte à tous sur la nouvelle version, avec toutes ses données.",
         "Il n'y a rien à faire.",
     ),
     UpdateStatus.ROLLED_BACK: Outcome(
         "La mise à jour a échoué ; la plateforme est revenue à l'ancienne version.",
-        "L'ancienne version est ouverte à tous, avec exactement les données qu'elle avait.",
+        "L'ancienne version a été rouverte à tous, avec exactement les données qu'elle avait.",
         "Ne relancez pas cette mise à jour : sa version est verrouillée.",
     ),
     UpdateStatus.REFUSED: Outcome(

@@ -93,7 +93,7 @@ function showPhase({ phase, status, at }) {
     delete spent.dataset.since;
   }
   setPercent(item, status === "done" ? 100 : status === "doing" ? 0 : Number(item.dataset.percent));
-  if (status === "doing" && !byId("temps").dataset.since) refresh();
+  if (status === "doing" && !byId("temps")?.dataset.since) refresh();
   if (phase === "maintenance") byId("annuler")?.remove();
 }
 
@@ -141,6 +141,7 @@ async function refresh() {
     const response = await request(root.dataset.state, { headers: HTML });
     if (!response.ok) throw new Error(`${response.status}`);
     byId("etat").innerHTML = await response.text();
+    byId("version").textContent = byId("etat-contenu").dataset.version;
     link.hidden = true;
   } catch {
     say("Le superviseur ne répond pas pour l'instant ; nouvel essai.");

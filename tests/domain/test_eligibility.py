@@ -93,9 +93,15 @@ def test_a_run_that_may_not(facts: RunFacts, rule: str, measured: str) -> None:
     assert found[rule].remedy
 
 
+def test_before_the_first_look_nothing_is_said_of_what_there_is() -> None:
+    rows = {row.rule: row for row in judge_run(replace(RUN, fresh_until=None, available=None))}
+    assert rows["available"].measured == "inconnue : le dépôt n'a pas encore été consulté"
+    assert {rows[rule].remedy for rule in ("available", "metadata")} == {"Lancez « Vérifier maintenant »."}
+
+
 def test_every_reason_has_words_of_its_own() -> None:
     server = replace(SERVER, installed="10.0", os_id="debian", automatic=False)
-    run = replace(RUN, active_update=1, intervention=1, fresh_until=None, available=None)
+    run = replace(RUN, active_update=1, intervention=1, repository_error="délai", fresh_until=None, available=None)
     locked = replace(RUN, locked_versions={"11.6.0"})
     rows = [*judge_server(server), *judge_run(run), *judge_run(locked)]
     remedies = [row.remedy for row in rows if row.verdict is not Verdict.OK]

@@ -79,6 +79,7 @@ def test_a_request_is_judged_once(bench: Bench) -> None:
         (importing(start_at="demain"), "demande illisible"),
         (importing(start_at="2030-01-01T00:00:00"), "demande illisible"),
         (importing(start_at=[12]), "demande illisible"),
+        (importing(version="1" * 101), "demande illisible"),
         (importing(source="automatic"), "origine de la demande inconnue"),
         (cancelling(1, 9), "cette mise à jour est inconnue"),
         (cancelling(1, "1; DROP TABLE"), "demande illisible"),
@@ -114,9 +115,12 @@ def test_a_second_update_is_refused_while_one_is_under_way(bench: Bench) -> None
 
 def test_a_scheduled_update_waits_for_its_hour(bench: Bench) -> None:
     desk = desk_of(bench)
-    desk.judge(importing(1, start_at=(now() + timedelta(hours=1)).isoformat()))
+    desk.judge(importing(1, start_at=(now() + timedelta(hours=1)).isoformat(), version="11.6.0"))
     bench.run()
     assert bench.status() is UpdateStatus.SCHEDULED
+    planned = bench.reader().planned_update()
+    assert planned is not None
+    assert (planned["id"], planned["to"]) == (1, "11.6.0")
     engine = bench.engine()
     engine.clock = lambda: now() + timedelta(hours=2)
     engine.run_due()

@@ -124,18 +124,7 @@ class Site:
 
     def update(self, status: UpdateStatus = UpdateStatus.RUNNING, *, to: str = "11.6.0") -> int:
         """An update as the worker records it, with its first events; not ended unless `status` is final."""
-        archive = self.folder / "archive"
-        new = NewUpdate(
-            product="portail-bi",
-            from_version=INSTALLED,
-            source="import",
-            requested_by="admin",
-            archive=archive,
-            notice_sha256=None,
-            notice_read_at=None,
-            start_at=None,
-        )
-        number = self.engine.admit(new, now())
+        number = self.planned(None)
         self.engine.begin(number, INSTALLED, now())
         self.engine.set_version(number, "portail-bi", to)
         self.phase(number, Phase.VERIFY, PhaseStatus.DOING)
@@ -143,6 +132,21 @@ class Site:
             self.engine.finish(number, status, now())
             self.event(number, "end", Phase.VERIFY, status=status)
         return number
+
+    def planned(self, start_at: datetime | None) -> int:
+        """An update to 11.6.0 that waits for `start_at`, or for the worker."""
+        new = NewUpdate(
+            product="portail-bi",
+            from_version=INSTALLED,
+            source="import",
+            requested_by="admin",
+            archive=self.folder / "archive",
+            notice_sha256=None,
+            notice_read_at=None,
+            start_at=start_at,
+            to_version="11.6.0",
+        )
+        return self.engine.admit(new, now())
 
     def phase(self, number: int, phase: Phase, status: PhaseStatus) -> None:
         """A phase changes, with its event."""

@@ -85,7 +85,7 @@ def test_each_ending_has_its_own_words(site: Site, admin: Browser) -> None:
         if status.is_final:
             number = site.update(status)
             page = admin.get(f"mises-a-jour/suivi?update={number}").text
-            pages.add(page.split('class="notice')[2].split("</strong>")[0].split("<strong>")[1])
+            pages.add(page.split('id="etat"')[1].split('class="notice')[1].split("</strong>")[0].split("<strong>")[1])
     assert len(pages) == 6
 
 
@@ -102,11 +102,28 @@ def test_every_page_says_not_to_reboot_during_an_update(site: Site, admin: Brows
 
 
 def test_a_request_leads_to_its_update(site: Site, admin: Browser) -> None:
-    waiting = admin.get("mises-a-jour/suivi?demande=7")
+    asked = site.operations.request_backup(by="admin", source="import")
+    waiting = admin.get(f"mises-a-jour/suivi?demande={asked}")
     assert "La demande est transmise" in waiting.text
     number = site.update()
-    site.engine.answer(7, accepted=True, update_id=number, now=now())
-    assert admin.get("mises-a-jour/suivi?demande=7").headers["Location"].endswith(f"suivi?update={number}")
+    site.engine.answer(asked, accepted=True, update_id=number, now=now())
+    assert admin.get(f"mises-a-jour/suivi?demande={asked}").headers["Location"].endswith(f"suivi?update={number}")
+
+
+def test_a_request_that_was_never_made_is_not_waited_for(admin: Browser) -> None:
+    assert admin.get("mises-a-jour/suivi?demande=999").status_code == 404
+
+
+def test_a_planned_update_says_when_and_what_and_gives_no_orders(site: Site, admin: Browser) -> None:
+    number = site.planned(now() + timedelta(days=2))
+    page = admin.get(f"mises-a-jour/suivi?update={number}").text
+    assert "Cette mise à jour est planifiée." in page
+    assert "Annuler la mise à jour" in page
+    assert "Ne redémarrez pas" not in page
+    assert "Temps restant" not in page
+    for path in ("", "support", "mises-a-jour/import", "mises-a-jour/historique"):
+        assert "Une mise à jour est planifiée." in admin.get(path).text, path
+        assert "11.5.0 → 11.6.0" in admin.get(path).text, path
 
 
 def test_a_request_that_the_worker_refused_says_why(site: Site, admin: Browser) -> None:

@@ -226,7 +226,10 @@ def test_an_installation_can_be_planned(site: Site, admin: Browser, archives: Ar
     assert site.operations.uploads.get(upload).expires_at > start_at + timedelta(days=6)
 
 
-@pytest.mark.parametrize(("start_at", "words"), [("demain", "pas une date"), ("2020-01-01T00:00", "déjà passée")])
+@pytest.mark.parametrize(
+    ("start_at", "words"),
+    [("demain", "pas une date"), ("2020-01-01T00:00", "déjà passée"), ("2199-01-01T00:00", "au plus 30 jours")],
+)
 def test_a_start_that_makes_no_sense_is_refused(
     site: Site, admin: Browser, archives: Archives, start_at: str, words: str
 ) -> None:
@@ -298,6 +301,15 @@ def test_the_page_lists_what_can_be_gone_on_with(admin: Browser, archives: Archi
     page = admin.get("mises-a-jour/import").text
     assert "Téléversements à reprendre" in page
     assert "maj.ospi" in page
+
+
+def test_an_upload_that_is_shown_again_can_be_given_up(site: Site, admin: Browser, archives: Archives) -> None:
+    upload = admin.upload(archives.good)
+    assert "Abandonner ce téléversement" in admin.get(f"mises-a-jour/import?televersement={upload}").text
+    assert "Abandonner ce téléversement" not in admin.get(f"mises-a-jour/televersements/{upload}/fiche").text
+    response = admin.post(f"mises-a-jour/televersements/{upload}/abandonner", headers=HTML)
+    assert response.status_code == 303
+    assert list(site.config.paths.uploads_dir.iterdir()) == []
 
 
 def test_lowered_thresholds_are_shown_as_such(admin: Browser) -> None:

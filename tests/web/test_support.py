@@ -47,7 +47,7 @@ def test_a_failure_says_all_that_there_is_to_know_and_to_do(site: Site, admin: B
         "la plateforme est revenue à l'ancienne version",
         "Migration des données",
         "Le script 20-schema a échoué.",
-        "L'ancienne version est ouverte à tous",
+        "L'ancienne version a été rouverte à tous",
         "04 26 10 06 36",
         "support@ospi.fr",
         site.operations.challenges()[0],
