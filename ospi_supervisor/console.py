@@ -61,6 +61,7 @@ FRENCH = {
     "{name} {filename!r} is not readable.": "{name} {filename!r} illisible : droits insuffisants.",
     "{value!r} does not match the format {format}.": "{value!r} n'a pas la forme {format}.",
     "{value!r} is not a valid {number_type}.": "{value!r} n'est pas un nombre entier.",
+    "{value} is not in the range {range}.": "{value} n'est pas dans l'intervalle {range}.",
     "{value!r} is not one of {choices}.": "{value!r} n'est pas l'un de {choices}.",
 }
 """The messages of click that our commands can show. One that is not here stays in English."""

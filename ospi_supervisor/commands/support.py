@@ -8,6 +8,7 @@ from ospi_supervisor.commands.context import Session, pass_session
 from ospi_supervisor.commands.updates import existing, follow, wait_for_answer
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.files import write_atomically
+from ospi_supervisor.web.context import LAST_NUMBER
 
 SOUND = frozenset({UpdateStatus.SUCCEEDED, UpdateStatus.ROLLED_BACK})
 """How an update that was taken up again is to end."""
@@ -32,7 +33,7 @@ def unlock(session: Session, code: tuple[str, ...], challenge: bool) -> None:
 
 
 @click.command()
-@click.argument("update_id", metavar="ID", type=int)
+@click.argument("update_id", metavar="ID", type=click.IntRange(1, LAST_NUMBER))
 @click.option("--wait", is_flag=True, help="Suivre jusqu'à la fin ; 0 seulement si la plateforme est rouverte.")
 @pass_session
 def resume(session: Session, update_id: int, wait: bool) -> None:

@@ -11,6 +11,7 @@ from ospi_supervisor.commands.context import Session, json_option, local_time, p
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.operations import Operations
+from ospi_supervisor.web.context import LAST_NUMBER
 from ospi_supervisor.web.words import PHASE_STATUS_LABELS
 
 POLL_SECONDS = 0.3
@@ -103,7 +104,7 @@ def history(session: Session, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("update_id", metavar="ID", type=int)
+@click.argument("update_id", metavar="ID", type=click.IntRange(1, LAST_NUMBER))
 @json_option
 @pass_session
 def log(session: Session, update_id: int, as_json: bool) -> None:
@@ -121,7 +122,7 @@ def log(session: Session, update_id: int, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("update_id", metavar="ID", type=int)
+@click.argument("update_id", metavar="ID", type=click.IntRange(1, LAST_NUMBER))
 @pass_session
 def cancel(session: Session, update_id: int) -> None:
     """Arrêter la mise à jour ID et retirer ce qu'elle a préparé ; seulement avant la page de maintenance."""

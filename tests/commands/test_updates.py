@@ -36,3 +36,10 @@ def test_the_lines_of_a_message_stand_under_its_first(shell: Shell, site: Site) 
     assert dated is not None
     assert first[dated.end() :] == "Avis :"
     assert others == [" " * dated.end() + "- un", " " * dated.end() + "- deux"]
+
+
+@pytest.mark.parametrize("command", ["log", "cancel", "resume"])
+def test_a_number_that_no_update_can_have_is_wrong_usage(shell: Shell, command: str) -> None:
+    result = shell(command, 10**30)
+    assert result.exit_code == 2
+    assert "n'est pas dans l'intervalle" in result.stderr
