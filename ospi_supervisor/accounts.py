@@ -11,7 +11,6 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
 from ospi_supervisor.store.web_rows import AccountRow, SessionRow
 from ospi_supervisor.store.web_store import WebStore
 
@@ -61,14 +60,7 @@ class Accounts:
         self._store.set_password(username, self._hash(password))
 
     def remove(self, username: str) -> None:
-        """Remove an account and its sessions; RefusedError where there is none, or nobody could sign in any more."""
-        if [row.username for row in self.all() if row.is_administrator] == [username]:
-            raise RefusedError(
-                f"« {username} » est le dernier compte du groupe « {ADMINISTRATION_SYSTEM} » : plus personne"
-                " ne pourrait utiliser Superviseur ; ajoutez d'abord un autre administrateur"
-                f' (ospi-supervisor user add NOM --group "{ADMINISTRATION_SYSTEM}")',
-                code="last_administrator",
-            )
+        """Remove an account and its sessions; RefusedError where there is none."""
         self._store.remove_account(username)
 
     def all(self) -> list[AccountRow]:

@@ -149,12 +149,3 @@ def test_an_account_that_makes_no_sense_is_refused(accounts: Accounts, name: str
     with pytest.raises(RefusedError):
         accounts.add(name, password, (), START)
     assert [account.username for account in accounts.all()] == ["alice"]
-
-
-def test_the_last_administrator_is_not_removed(accounts: Accounts) -> None:
-    accounts.add("bob", PASSWORD, ("soins",), START)
-    with pytest.raises(RefusedError) as refused:
-        accounts.remove("alice")
-    assert refused.value.code == "last_administrator"
-    accounts.remove("bob")
-    assert [account.username for account in accounts.all()] == ["alice"]

@@ -62,6 +62,11 @@ def remove(session: Session, name: str) -> None:
     session.accounts.remove(name)
     session.record("compte retiré", name)
     click.echo(f"Compte {name} retiré.")
+    if not any(row.is_administrator for row in session.accounts.all()):
+        click.echo(
+            "Plus aucun compte n'a accès à Superviseur ; ajoutez-en un :"
+            f' ospi-supervisor user add NOM --group "{ADMINISTRATION_SYSTEM}"'
+        )
 
 
 def _password() -> str:
