@@ -45,7 +45,8 @@ def recover(course: Course) -> None:
     elif rule.recovery is Recovery.AGAIN:
         course.forward_unless_late(_next(course))
     elif rule.recovery is Recovery.ROLL_BACK:
-        course.turn_back(phase, PlatformError(f"interruption du service ou du serveur (« {rule.title} »)"))
+        words = f"le service ou le serveur s'est interrompu pendant la phase « {rule.title} »"
+        course.turn_back(phase, PlatformError(words))
     elif _next(course) is Phase.REOPEN:
         course.reopen(again=True)
     else:
