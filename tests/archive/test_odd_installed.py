@@ -46,9 +46,10 @@ def a_pipe(path: Path) -> None:
 
 def a_socket(path: Path) -> None:
     path.unlink()
-    os.chdir(path.parent)  # an address of a socket is short
+    folder = os.open(path.parent, os.O_RDONLY)  # an address of a socket is short
     with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(path.name)
+        listener.bind(f"/proc/self/fd/{folder}/{path.name}")
+    os.close(folder)
 
 
 def a_folder(path: Path) -> None:
@@ -79,7 +80,6 @@ def test_what_stands_in_a_files_place_is_not_waited_for_and_stops_nothing(
     archive: Path, installed: InstalledTree, tmp_path: Path, staged: Staged, becomes: Callable[[Path], None]
 ) -> None:
     becomes(installed.root / "media/logo.png")
-    os.chdir(tmp_path)
 
     staged(archive, tmp_path / "new", installed)
 
