@@ -143,7 +143,7 @@ def running(root: Path, trust: Path, installed: Path) -> Iterator[Site]:
         run_tool("ospi-supervisor", *config, "adopt", OLD, timeout=600)
         tool = str(Path(sys.executable).with_name("ospi-supervisor"))
         account = [tool, *config, "user", "add", USER, "--group", "administration system"]
-        subprocess.run(account, input=PASSWORD, text=True, check=True)
+        subprocess.run(account, input=PASSWORD, text=True, stdout=subprocess.DEVNULL, check=True)
         site.web = stack.enter_context(_process([tool, *config, "web"]))
         site.worker = stack.enter_context(_process([tool, *config, "worker"]))
         for port in site.ports.values():
