@@ -42,7 +42,7 @@ from ospi_supervisor.errors import ArchiveError
 
 _PR_SET_PDEATHSIG = 1
 _FICLONE = 0x40049409
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe in a file's place would be waited for
 
 
@@ -182,7 +182,7 @@ class Unpacker:
 
     def _copy(self, source: int, file: Kept, before: Inode) -> Inode | None:
         """None, and no copy, where a service wrote to the source meanwhile."""
-        target = os.open(file.target, _CREATE & ~os.O_WRONLY | os.O_RDWR, file.mode, dir_fd=self._target)
+        target = os.open(file.target, _CREATE, file.mode, dir_fd=self._target)
         try:
             try:
                 fcntl.ioctl(target, _FICLONE, source)

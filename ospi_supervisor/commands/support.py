@@ -8,7 +8,7 @@ from ospi_supervisor.commands.context import Session, pass_session
 from ospi_supervisor.commands.updates import existing, follow, wait_for_answer
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.files import write_atomically
-from ospi_supervisor.web.context import LAST_NUMBER
+from ospi_supervisor.store.database import LAST_NUMBER
 
 SOUND = frozenset({UpdateStatus.SUCCEEDED, UpdateStatus.ROLLED_BACK})
 """How an update that was taken up again is to end."""

@@ -9,25 +9,13 @@ import click
 
 from ospi_supervisor.commands.context import Session, json_option, local_time, pass_session, print_json, print_table
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.words import PHASE_STATUS_LABELS, STATUS_LABELS
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.operations import Operations
-from ospi_supervisor.web.context import LAST_NUMBER
-from ospi_supervisor.web.words import PHASE_STATUS_LABELS
+from ospi_supervisor.store.database import LAST_NUMBER
 
 POLL_SECONDS = 0.3
 WORKER_PATIENCE_SECONDS = 30.0
-
-STATUS_WORDS = {
-    "scheduled": "planifiée",
-    "queued": "en attente",
-    "running": "en cours",
-    "succeeded": "réussie",
-    "rolled_back": "ramenée à l'ancienne version",
-    "refused": "refusée",
-    "failed": "échouée",
-    "cancelled": "annulée",
-    "intervention": "intervention nécessaire",
-}
 
 
 @click.command("import")
@@ -94,7 +82,7 @@ def history(session: Session, as_json: bool) -> None:
     rows = [
         {
             **update,
-            "status": STATUS_WORDS[update["status"]],
+            "status": STATUS_LABELS[UpdateStatus(update["status"])],
             "by": update["requested_by"],
             "at": local_time(update["queued_at"]),
         }
@@ -166,7 +154,7 @@ def follow(
             break
         time.sleep(POLL_SECONDS)
     if status not in wanted:
-        raise RefusedError(f"mise à jour {STATUS_WORDS[status]} : {update['failure'] or 'à la demande'}")
+        raise RefusedError(f"mise à jour {STATUS_LABELS[status]} : {update['failure'] or 'à la demande'}")
 
 
 def existing(operations: Operations, update_id: int) -> dict[str, Any]:
@@ -191,5 +179,5 @@ def _line(kind: str, data: dict[str, Any]) -> str | None:
     if kind == "progress":
         return f"{title} : {data['percent']:.0f} % {data.get('message', '')}".rstrip()
     if kind == "end":
-        return f"Mise à jour {STATUS_WORDS[data['status']]}"
+        return f"Mise à jour {STATUS_LABELS[UpdateStatus(data['status'])]}"
     return str(data["message"])

@@ -1,4 +1,27 @@
-"""Numbers as administrators read them, on the pages and in the journal alike."""
+"""What administrators read on the pages, in the shell and in the journal alike: labels and numbers."""
+
+from ospi_supervisor.domain.lifecycle import PhaseStatus, UpdateStatus
+
+STATUS_LABELS = {
+    UpdateStatus.SCHEDULED: "planifiée",
+    UpdateStatus.QUEUED: "en attente",
+    UpdateStatus.RUNNING: "en cours",
+    UpdateStatus.SUCCEEDED: "réussie",
+    UpdateStatus.ROLLED_BACK: "ramenée à l'ancienne version",
+    UpdateStatus.REFUSED: "refusée",
+    UpdateStatus.FAILED: "échouée, plateforme inchangée",
+    UpdateStatus.CANCELLED: "annulée",
+    UpdateStatus.INTERVENTION: "intervention nécessaire",
+}
+
+PHASE_STATUS_LABELS = {
+    PhaseStatus.PENDING: "à venir",
+    PhaseStatus.DOING: "en cours",
+    PhaseStatus.DONE: "terminée",
+    PhaseStatus.UNDOING: "retour en arrière",
+    PhaseStatus.UNDONE: "annulée",
+    PhaseStatus.FAILED: "échouée",
+}
 
 
 def number(value: float) -> str:

@@ -14,6 +14,7 @@ from ospi_supervisor.domain.settings import check_setting
 from ospi_supervisor.engine.unlocking import Unlocking
 from ospi_supervisor.errors import BusyError, RefusedError, SupervisorError
 from ospi_supervisor.phases.base import Level
+from ospi_supervisor.store.database import LAST_NUMBER
 from ospi_supervisor.store.engine_rows import NewUpdate, StoredUpdate
 from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.web_rows import RequestRow
@@ -36,13 +37,13 @@ class ImportPayload(msgspec.Struct, frozen=True):
 class CancelPayload(msgspec.Struct, frozen=True):
     """What a request to cancel says; the bounds are the database's."""
 
-    update_id: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    update_id: Annotated[int, msgspec.Meta(ge=1, le=LAST_NUMBER)]
 
 
 class ResumePayload(msgspec.Struct, frozen=True):
     """What a request to take an update up again says; the bounds are the database's."""
 
-    update_id: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    update_id: Annotated[int, msgspec.Meta(ge=1, le=LAST_NUMBER)]
 
 
 class SettingPayload(msgspec.Struct, frozen=True):

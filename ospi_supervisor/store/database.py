@@ -15,6 +15,8 @@ from ospi_supervisor.errors import ConfigurationError, StateError
 from ospi_supervisor.files import fsync_dir
 
 BUSY_TIMEOUT_SECONDS = 15
+LAST_NUMBER = 2**63 - 1
+"""The greatest number that a database can hold."""
 Result = TypeVar("Result")
 
 

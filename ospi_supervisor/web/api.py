@@ -10,8 +10,9 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.store.database import LAST_NUMBER
 from ospi_supervisor.store.web_rows import UploadRow
-from ospi_supervisor.web.context import LAST_NUMBER, now, web
+from ospi_supervisor.web.context import now, web
 from ospi_supervisor.web.errors import answer
 from ospi_supervisor.web.imports import current
 

@@ -13,12 +13,11 @@ from werkzeug.wrappers import Response
 from ospi_supervisor.accounts import Accounts, is_recent
 from ospi_supervisor.config import Config
 from ospi_supervisor.operations import Operations
+from ospi_supervisor.store.database import LAST_NUMBER
 from ospi_supervisor.store.web_rows import SessionRow
 from ospi_supervisor.web.hub import Hub
 
 EXTENSION = "ospi_supervisor"
-LAST_NUMBER = 2**63 - 1
-"""The greatest number that the databases can hold."""
 
 
 @dataclass(frozen=True)

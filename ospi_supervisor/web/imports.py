@@ -75,10 +75,15 @@ def start(upload_id: str) -> Response | tuple[str, int]:
 
 @bp.post("/televersements/<upload_id>/abandonner")
 def abandon(upload_id: str) -> Response:
-    """Give the upload up; its bytes go."""
+    """« Abandonner », without JavaScript."""
+    give_up(upload_id)
+    return redirect(url_for("imports.page"), 303)
+
+
+def give_up(upload_id: str) -> None:
+    """Give the upload up; its bytes go. RefusedError where the worker was asked to install it."""
     web().operations.uploads.abandon(as_answered(upload_id).id)
     record("téléversement abandonné", upload_id)
-    return redirect(url_for("imports.page"), 303)
 
 
 def go_on_with_import(row: UploadRow) -> None:

@@ -6,7 +6,6 @@ and what goes beyond is received but not kept: the client gets the page that say
 """
 
 import copy
-import time
 from collections.abc import Callable, MutableMapping
 from mmap import mmap
 
@@ -19,7 +18,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.receiver import FixedStreamReceiver
 from werkzeug.http import parse_cookie
 
-from ospi_supervisor.web.slices import SLICE_MAX_BYTES, SliceReceiver
+from ospi_supervisor.web.slices import SLICE_MAX_BYTES, SliceChannel, SliceReceiver
 
 ANYBODY_MAX_BYTES = 1024 * 1024
 TOO_LARGE_HEADER = "X_OSPI_BODY_DROPPED"
@@ -63,31 +62,8 @@ def channel_class(limit: Limit) -> type[HTTPChannel]:
             of_known_length = isinstance(self.body_rcv, FixedStreamReceiver)
             return of_known_length and self.command == "PATCH" and allowed == SLICE_MAX_BYTES
 
-    class LimitedChannel(HTTPChannel):
+    class LimitedChannel(SliceChannel):
         parser_class = LimitedParser
-
-        def handle_read(self) -> None:
-            if self._receive_slice():
-                self.last_activity = time.time()
-            else:
-                super().handle_read()
-
-        def handle_close(self) -> None:
-            """Besides what waitress does: its threads may remember the channel, and with it half a slice, for long."""
-            super().handle_close()
-            receiver = getattr(self.request, "body_rcv", None)
-            if isinstance(receiver, SliceReceiver):
-                receiver.give_up()
-
-        def _receive_slice(self) -> bool:
-            """Receive what is there of a slice; False where waitress is to receive, or to meet what failed here."""
-            connection, receiver = self.socket, getattr(self.request, "body_rcv", None)
-            if connection is None or not isinstance(receiver, SliceReceiver):
-                return False
-            try:
-                return receiver.receive_from(connection) > 0
-            except (OSError, ValueError):
-                return False
 
     return LimitedChannel
 

@@ -5,12 +5,14 @@ page before it is had, and what is received packet by packet is copied once more
 """
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Any
 
+from waitress.channel import HTTPChannel
 from waitress.receiver import FixedStreamReceiver
 
 SLICE_MAX_BYTES = 8 * 1024 * 1024
@@ -106,3 +108,30 @@ class SliceReceiver(FixedStreamReceiver):
     def give_up(self) -> None:
         """Let the memory go: the rest will not come."""
         self._slice.close()
+
+
+class SliceChannel(HTTPChannel):
+    """waitress' channel; what arrives for a `SliceReceiver` goes there without a copy."""
+
+    def handle_read(self) -> None:
+        if self._receive_slice():
+            self.last_activity = time.time()
+        else:
+            super().handle_read()
+
+    def handle_close(self) -> None:
+        """Besides what waitress does: its threads may remember the channel, and with it half a slice, for long."""
+        super().handle_close()
+        receiver = getattr(self.request, "body_rcv", None)
+        if isinstance(receiver, SliceReceiver):
+            receiver.give_up()
+
+    def _receive_slice(self) -> bool:
+        """Receive what is there of a slice; False where waitress is to receive, or to meet what failed here."""
+        connection, receiver = self.socket, getattr(self.request, "body_rcv", None)
+        if connection is None or not isinstance(receiver, SliceReceiver):
+            return False
+        try:
+            return receiver.receive_from(connection) > 0
+        except (OSError, ValueError):
+            return False

@@ -17,7 +17,7 @@ from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.web.context import record, username, web
 from ospi_supervisor.web.errors import answer
-from ospi_supervisor.web.imports import as_answered, go_on_with_import
+from ospi_supervisor.web.imports import give_up, go_on_with_import
 from ospi_supervisor.web.slices import SLICE_MAX_BYTES, Slice
 
 bp = Blueprint("tus", __name__, url_prefix="/mises-a-jour/televersements")
@@ -119,8 +119,7 @@ def append(upload_id: str) -> Response:
 @bp.delete("/<upload_id>", provide_automatic_options=False)
 def remove(upload_id: str) -> Response:
     """Give the upload up; its bytes go."""
-    web().operations.uploads.abandon(as_answered(upload_id).id)
-    record("téléversement abandonné", upload_id)
+    give_up(upload_id)
     return Response(status=204)
 
 

@@ -8,21 +8,9 @@ from typing import Any
 from flask import Flask
 
 from ospi_supervisor import __version__
-from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus, rule_of
 from ospi_supervisor.domain.prerequisites import Thresholds, Verdict
-from ospi_supervisor.domain.words import number, size
-
-STATUS_LABELS = {
-    UpdateStatus.SCHEDULED: "planifiée",
-    UpdateStatus.QUEUED: "en attente",
-    UpdateStatus.RUNNING: "en cours",
-    UpdateStatus.SUCCEEDED: "réussie",
-    UpdateStatus.ROLLED_BACK: "ramenée à l'ancienne version",
-    UpdateStatus.REFUSED: "refusée",
-    UpdateStatus.FAILED: "échouée, plateforme inchangée",
-    UpdateStatus.CANCELLED: "annulée",
-    UpdateStatus.INTERVENTION: "intervention nécessaire",
-}
+from ospi_supervisor.domain.words import PHASE_STATUS_LABELS, STATUS_LABELS, number, size
 
 STATUS_TONES = {
     UpdateStatus.SUCCEEDED: "good",
@@ -31,15 +19,6 @@ STATUS_TONES = {
     UpdateStatus.FAILED: "bad",
     UpdateStatus.CANCELLED: "neutral",
     UpdateStatus.INTERVENTION: "bad",
-}
-
-PHASE_STATUS_LABELS = {
-    PhaseStatus.PENDING: "à venir",
-    PhaseStatus.DOING: "en cours",
-    PhaseStatus.DONE: "terminée",
-    PhaseStatus.UNDOING: "retour en arrière",
-    PhaseStatus.UNDONE: "annulée",
-    PhaseStatus.FAILED: "échouée",
 }
 
 VERDICT_LABELS = {Verdict.OK: "conforme", Verdict.WARNING: "avertissement", Verdict.REFUSED: "insuffisant"}

@@ -4,6 +4,7 @@ import pytest
 
 from ospi_supervisor.domain.lifecycle import PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.prerequisites import Thresholds, Verdict
+from ospi_supervisor.domain.words import PHASE_STATUS_LABELS, STATUS_LABELS
 from ospi_supervisor.web import words
 
 
@@ -25,8 +26,8 @@ def test_durations(seconds: float | None, text: str) -> None:
 
 
 def test_everything_that_is_stored_has_its_words() -> None:
-    assert set(words.STATUS_LABELS) == set(UpdateStatus)
-    assert set(words.PHASE_STATUS_LABELS) == set(PhaseStatus)
+    assert set(STATUS_LABELS) == set(UpdateStatus)
+    assert set(PHASE_STATUS_LABELS) == set(PhaseStatus)
     assert set(words.VERDICT_LABELS) == set(Verdict)
     assert set(words.OUTCOMES) == {status for status in UpdateStatus if status.is_final}
     assert set(words.THRESHOLD_LABELS) == set(Thresholds.__dataclass_fields__)
