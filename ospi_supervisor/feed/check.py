@@ -1,7 +1,8 @@
 """What the vendor's repository offers, as far as its signatures prove it (TUF, by python-tuf's own client)."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -41,11 +42,11 @@ def check(transport: Transport, repository: str, state: Path, trusted_root: byte
     `state` is the worker's folder: it holds the counters and roots already seen, which protect from rollback.
     FeedError where the repository cannot be reached or proven, or `state` cannot be written; then nothing is offered.
     """
-    fetcher = _Fetcher(transport, time.monotonic() + CHECK_SECONDS)
     try:
         state.mkdir(parents=True, exist_ok=True)
-        updater = Updater(str(state), f"{repository}metadata/", fetcher=fetcher, bootstrap=trusted_root)
-        updater.refresh()
+        with closing(_Fetcher(transport, time.monotonic() + CHECK_SECONDS)) as fetcher:
+            updater = Updater(str(state), f"{repository}metadata/", fetcher=fetcher, bootstrap=trusted_root)
+            updater.refresh()
         offers = tuple(_offers(updater, state))
         sync_tree(state)
     except (exceptions.RepositoryError, exceptions.DownloadError) as error:
@@ -81,8 +82,18 @@ class _Fetcher(FetcherInterface):
 
     def __init__(self, transport: Transport, deadline: float) -> None:
         self._transport, self._deadline = transport, deadline
+        self._download: Generator[bytes] | None = None
+
+    def close(self) -> None:
+        """Close the last download's connection, which python-tuf leaves open where it refuses what is too long."""
+        if self._download is not None:
+            self._download.close()
 
     def _fetch(self, url: str) -> Iterator[bytes]:
+        self._download = self._chunks(url)
+        return self._download
+
+    def _chunks(self, url: str) -> Generator[bytes]:
         with self._transport.get(url, deadline=self._deadline) as reply:
             if not reply.is_success:
                 raise exceptions.DownloadHTTPError(url, reply.status)

@@ -292,6 +292,17 @@ def test_the_repositorys_list_is_no_archives_metadata(vendor: Vendor) -> None:
     assert caught.value.code == "tampered"
 
 
+@pytest.mark.parametrize("attack", [endless_timestamp, endless_root, long_targets])
+def test_a_refusal_on_the_way_closes_the_connection_at_once(
+    server: Server, vendor: Vendor, state: Path, attack: Callable[[Vendor], None]
+) -> None:
+    attack(vendor)
+    with pytest.raises(FeedError) as refusal:
+        run(server, vendor, state)
+    assert refusal.tb is not None  # which keeps all that was at work
+    assert not server.clients()
+
+
 def trickle(handler: Handler) -> bool:
     handler.send_response(200)
     handler.end_headers()

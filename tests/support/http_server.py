@@ -1,5 +1,7 @@
 """A real HTTP server on a free port of this machine, with as many bad manners as a test asks for."""
 
+import gc
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -7,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from weakref import WeakSet
 
 Behaviour = Callable[["Handler"], bool]
 """Answers a request in its own way and says True, or says False to have the file served."""
@@ -27,6 +30,18 @@ class Server:
     ranges: bool = True
     etags: bool = True
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    before: "WeakSet[socket.socket]" = field(default_factory=lambda: WeakSet(_open_sockets()))
+
+    def clients(self) -> list[socket.socket]:
+        """The client sockets made since the server's start and still open in the tests' process, reset ones too."""
+        made = [found for found in _open_sockets() if found not in self.before]
+        return [found for found in made if found.getsockname()[1] != self.port]
+
+
+def _open_sockets() -> list[socket.socket]:
+    sockets = (found for found in gc.get_objects() if type(found) is socket.socket)
+    return [found for found in sockets if found.fileno() != -1 and found.family == socket.AF_INET]
 
 
 class Handler(BaseHTTPRequestHandler):
