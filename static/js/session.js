@@ -1,5 +1,7 @@
 // The page's session: its CSRF token, and signing in again in place, so that nothing under way is lost.
 
+import { transfer } from "./transfer.js";
+
 document.documentElement.classList.add("script");
 
 const meta = (name) => document.querySelector(`meta[name="${name}"]`);
@@ -29,9 +31,10 @@ export async function request(address, options = {}) {
   return response;
 }
 
-/** `confirms` tells the request that carries a password. */
+/** `confirms` tells the request that carries a password; `onProgress` is told how many bytes of the body have left. */
 function send(address, { headers = {}, confirms = false, ...options }) {
-  const answer = fetch(address, {
+  const exchange = options.onProgress ? transfer : fetch;
+  const answer = exchange(address, {
     ...options,
     headers: { Accept: "application/json", "X-CSRFToken": csrfToken(), ...headers },
   });

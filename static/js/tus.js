@@ -1,11 +1,13 @@
 // A small client of the resumable upload protocol tus 1.0.0: one file, slice after slice, whatever is cut on the way.
 
 import { reason, request } from "./session.js";
+import { SILENCE } from "./transfer.js";
 
 const FIRST_SLICE = 1024 * 1024; // enough for the server to refuse what the header can refuse
 const SLICE = 4 * 1024 * 1024; // the server takes 8 MiB; half of that keeps its memory small and costs nothing
 const LONGEST_WAIT = 30000;
 const RATE_WINDOW = 10000;
+const RATE_LEAST = 500;
 
 const wait = (milliseconds) => new Promise((resolve) => { setTimeout(resolve, milliseconds); });
 const backOff = (attempt) => wait(Math.min(LONGEST_WAIT, 500 * 2 ** attempt) * (0.75 + Math.random() / 2));
@@ -54,7 +56,7 @@ export const memory = {
 
 export class Upload {
   /**
-   * `show(state)` is called whenever something changes: {phase, offset, size, rate, error}. `address` is where it goes
+   * `show(state)` is called whenever something changes: {phase, sent, size, rate, error}. `address` is where it goes
    * on, null to begin it.
    */
   constructor(file, endpoint, show, address = null) {
@@ -109,15 +111,16 @@ export class Upload {
     return this.address.split("/").pop();
   }
 
-  /** Bytes a second over the last seconds; null at first. */
+  /** Bytes a second over the last seconds; null at first, when what has left says little of what arrives. */
   get rate() {
     if (this.samples.length < 2) return null;
     const [first, last] = [this.samples[0], this.samples.at(-1)];
-    return last.at > first.at ? (1000 * (last.offset - first.offset)) / (last.at - first.at) : null;
+    return last.at - first.at > RATE_LEAST ? (1000 * (last.sent - first.sent)) / (last.at - first.at) : null;
   }
 
   #report(phase, error = null) {
-    if (!this.stopped) this.show({ phase, offset: this.offset, size: this.file.size, rate: this.rate, error });
+    const sent = this.samples.at(-1)?.sent ?? this.offset;
+    if (!this.stopped) this.show({ phase, sent, size: this.file.size, rate: this.rate, error });
   }
 
   async #whilePaused() {
@@ -132,7 +135,8 @@ export class Upload {
       } catch (error) {
         if (error instanceof Refused) throw error;
         this.samples = [];
-        this.#report("waiting", error instanceof TypeError ? null : error.message); // fetch's own: the line is cut
+        const isServers = error.constructor === Error; // others are the browser's: the line is cut, or nobody answers
+        this.#report("waiting", isServers ? error.message : null);
         await backOff(attempt);
         if (this.address) await this.#findOffset().catch(() => {});
       }
@@ -163,16 +167,22 @@ export class Upload {
   async #sendSlice() {
     const end = Math.min(this.file.size, this.offset === 0 ? FIRST_SLICE : this.offset + SLICE);
     const slice = this.file.slice(this.offset, end);
-    const response = await this.#ask(this.address, "PATCH", {
-      "Content-Type": "application/offset+octet-stream",
-      "Upload-Offset": String(this.offset),
-    }, slice).catch((error) => raiseUnreadable(slice, error));
+    const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(this.offset) };
+    const options = { body: slice, onProgress: (sent) => this.#sample(this.offset + sent) };
+    const response = await this.#ask(this.address, "PATCH", headers, options)
+      .catch((error) => raiseUnreadable(slice, error));
     if (response.status === 409 || response.status === 423) throw new Error("Le serveur se resynchronise");
     if (response.status !== 204) await this.#fail(response);
     this.offset = Number(response.headers.get("Upload-Offset"));
+    this.#sample(this.offset);
+  }
+
+  /** `sent` bytes of the file have left by now. */
+  #sample(sent) {
     const at = performance.now();
-    this.samples.push({ at, offset: this.offset });
+    this.samples.push({ at, sent });
     while (this.samples.length > 2 && at - this.samples[0].at > RATE_WINDOW) this.samples.shift();
+    if (!this.paused) this.#report("sending");
   }
 
   async #remove() {
@@ -181,8 +191,8 @@ export class Upload {
     if (!response.ok && response.status !== 404 && response.status !== 410) await this.#fail(response);
   }
 
-  #ask(address, method, headers = {}, body = undefined) {
-    return request(address, { method, headers: { "Tus-Resumable": "1.0.0", ...headers }, body });
+  #ask(address, method, headers = {}, options = { signal: AbortSignal.timeout(SILENCE) }) {
+    return request(address, { method, headers: { "Tus-Resumable": "1.0.0", ...headers }, ...options });
   }
 
   async #fail(response) {

@@ -41,7 +41,7 @@ async function send(file) {
       byId("envoi").hidden = true;
       return;
     }
-    show({ phase: "done", offset: file.size, size: file.size });
+    show({ phase: "done", sent: file.size, size: file.size });
     await whenComplete(chosen);
   } catch (error) {
     if (chosen.stopped) return;
@@ -62,11 +62,11 @@ function listedAddress(file) {
   return listed ? `${form.dataset.uploads}/${listed.dataset.upload}` : null;
 }
 
-function show({ phase, offset, size: total, rate, error }) {
-  byId("envoi-barre").value = total ? (100 * offset) / total : 0;
+function show({ phase, sent, size: total, rate, error }) {
+  byId("envoi-barre").value = total ? (100 * sent) / total : 0;
   byId("envoi-etat").textContent = error ? `${error.replace(/\.$/, "")}. Nouvel essai…` : PHASES[phase];
-  const parts = [`${size(offset)} sur ${size(total)}`];
-  if (phase === "sending" && rate) parts.push(`${size(rate)}/s`, `encore ${duration((total - offset) / rate)}`);
+  const parts = [`${size(sent)} sur ${size(total)}`];
+  if (phase === "sending" && rate) parts.push(`${size(rate)}/s`, `encore ${duration((total - sent) / rate)}`);
   byId("envoi-detail").textContent = parts.join(" · ");
   byId("pause").textContent = phase === "paused" ? "Reprendre" : "Suspendre";
 }
