@@ -140,7 +140,10 @@ async function refresh() {
   try {
     const response = await request(root.dataset.state, { headers: HTML });
     if (!response.ok) throw new Error(`${response.status}`);
-    byId("etat").innerHTML = await response.text();
+    const html = await response.text();
+    const isCancelling = byId("annuler")?.open;
+    byId("etat").innerHTML = html;
+    if (isCancelling) byId("annuler")?.setAttribute("open", "");
     byId("version").textContent = byId("etat-contenu").dataset.version;
     link.hidden = true;
   } catch {

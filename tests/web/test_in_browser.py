@@ -156,6 +156,21 @@ def test_no_event_is_lost_or_repeated_across_a_kill(page: Page, web: WebProcess)
     expect(page.locator("#liaison")).to_be_hidden()
 
 
+def test_cancelling_takes_two_clicks_and_survives_a_refresh(page: Page, web: WebProcess) -> None:
+    page.clock.install()
+    follow(page, web)
+    expect(page.get_by_text("Annuler cette mise à jour")).to_be_hidden()
+    page.click("text=Annuler la mise à jour…")
+    with page.expect_response("**/etat**"):
+        page.clock.run_for(60_000)
+    expect(page.get_by_text("La plateforme reste en version 11.5.0.")).to_be_visible()
+    assert not web.site.operations.web.requests_after(0)
+    page.click("text=Annuler cette mise à jour")
+    expect(page.locator("body")).to_contain_text("annulation est transmise")
+    [request] = web.site.operations.web.requests_after(0)
+    assert request.kind == "cancel"
+
+
 def hide(page: Page, hidden: bool = True) -> None:
     """What the browser tells a tab that goes behind another, or comes back; without a screen it tells nothing."""
     page.evaluate(
