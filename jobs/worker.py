@@ -72,13 +72,16 @@ class Worker:
 
     def tick(self) -> None:
         """Each minute: what the bell did not tell, what is due now, and housekeeping."""
+        self._apart("reading the requests", self._judge_requests)
+        self._apart("the automatic update", self.update_itself)
+        self._apart("what is due", self.run_due)
+        self._apart("housekeeping", self.keep_house)
+
+    def _judge_requests(self) -> None:
         answered = self.store.answered()
         for request in self.web.requests_after(0):
             if request.id not in answered:
                 self._apart(f"request {request.id}", partial(self.judge, request))
-        self._apart("the automatic update", self.update_itself)
-        self.run_due()
-        self.keep_house()
 
     def _apart(self, what: str, work: Callable[[], None]) -> None:
         try:

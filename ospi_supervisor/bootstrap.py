@@ -49,9 +49,6 @@ from ospi_supervisor.support_key import SupportKey
 from ospi_supervisor.web import create_app
 from ospi_supervisor.web.server import serve
 
-REFUSALS_KEPT = 10_000
-"""How many refusals of each kind the « traçabilité » keeps: some megabytes at most."""
-
 
 def utc_now() -> datetime:
     """The machine's clock."""
@@ -152,7 +149,7 @@ def make_worker(config: Config) -> Worker:
         judge=_judge(desk, automatic, backups),
         run_due=engine.run_due,
         update_itself=automatic.run_if_due,
-        keep_house=lambda: _keep_house(operations, backups),
+        keep_house=backups.publish,
         only_one=exclusive(paths.engine_dir / "worker.lock", "un service de mise à jour est déjà en marche"),
         clock=utc_now,
     )
@@ -260,9 +257,3 @@ def _forget_archive(*folders: Path) -> Callable[[Run], None]:
             archive.unlink(missing_ok=True)
 
     return forget
-
-
-def _keep_house(operations: Operations, backups: Backups) -> None:
-    operations.uploads.expire(utc_now())
-    operations.web.forget_refusals(REFUSALS_KEPT)
-    backups.publish()

@@ -1,9 +1,11 @@
 """Durable files: what survives a power cut, and in which order it is made so."""
 
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -77,6 +79,22 @@ def write_at(path: Path, data: bytes | memoryview, offset: int) -> None:
                     written += os.pwrite(descriptor, rest, offset + written)
     finally:
         os.close(descriptor)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """The file at `path`, to be read; OSError for what is no file, which is not even waited for.
+
+    A pipe or a device that an account with fewer rights put in a file's place would hold the reader for ever.
+    """
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - it is the caller's
+    if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), str(path))
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def sync_data(path: Path) -> None:

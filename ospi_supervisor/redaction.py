@@ -10,8 +10,10 @@ from urllib.parse import quote
 import msgspec
 
 from ospi_supervisor.config import Config
+from ospi_supervisor.files import open_regular
 
 MASK = "***"
+MAX_SECRET_BYTES = 64 * 1024
 _NAME = (
     r"(?:password|passwd|passphrase|mot[_ -]de[_ -]passe|(?<![a-z])mdp|secret|token|(?:api|access|private)[_-]?key)"
     r"(?:[_-](?!(?:file|dir|path)\b)[a-z0-9]++)*+"  # SECRET_KEY holds one; password_file only says where it is
@@ -58,7 +60,8 @@ def secrets_in(files: Iterable[Path]) -> Iterator[str]:
     """The contents of secret files, line by line. One that cannot be read here cannot have been printed from here."""
     for path in files:
         try:
-            yield from path.read_text(encoding="utf-8", errors="replace").split("\n")
+            with open_regular(path) as file:  # the web process's own lies where it can put anything
+                yield from file.read(MAX_SECRET_BYTES).decode("utf-8", errors="replace").split("\n")
         except OSError:
             continue
 

@@ -178,3 +178,16 @@ def test_what_is_written_in_several_goes_is_whole(tmp_path: Path, monkeypatch: p
     (tmp_path / "upload").write_bytes(b"..........")
     write_at(tmp_path / "upload", b"tranche", 2)
     assert (tmp_path / "upload").read_bytes() == b"..tranche."
+
+
+def test_what_stands_in_a_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    """Another account may have put it there."""
+    path = tmp_path / "key"
+    path.write_bytes(b"abc")
+    with files.open_regular(path) as file:
+        assert file.read() == b"abc"
+    path.unlink()
+    os.mkfifo(path)
+    for found in (path, Path("/dev/zero"), tmp_path):
+        with pytest.raises(OSError, match=r"Invalid argument|Is a directory"):
+            files.open_regular(found)

@@ -1,6 +1,7 @@
 """Secrets out of texts: those that are known, in every spelling, and what looks like one."""
 
 import json
+import os
 from pathlib import Path
 from urllib.parse import quote
 
@@ -85,3 +86,11 @@ def test_every_secret_file_of_a_configuration_is_read(tmp_path: Path) -> None:
     files = list(secret_files(document))
     assert [path.name for path in files] == ["one", "two", "absent"]
     assert list(secrets_in(files)) == ["un", "deux", "", "\ufffdtrois"]
+
+
+def test_a_pipe_in_a_secrets_place_holds_nobody(tmp_path: Path) -> None:
+    """The web process's key lies in its own folder, and the worker reads it before each hook."""
+    pipe, other = tmp_path / "secret_key", tmp_path / "password"
+    os.mkfifo(pipe)
+    other.write_text("s3cret")
+    assert list(secrets_in([pipe, Path("/dev/zero"), other])) == ["s3cret"]

@@ -16,6 +16,7 @@ from ospi_supervisor.archive.recognise import incomplete, wrong_base
 from ospi_supervisor.archive.tree import TreeRecord, listing
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.domain.manifest import ArchiveKind, Manifest
+from ospi_supervisor.files import open_regular
 
 
 class Archive:
@@ -27,7 +28,7 @@ class Archive:
     @classmethod
     def open(cls, path: Path, trust: Trust, now: datetime) -> "Archive":
         """The archive in `path`; ArchiveError where its header or its length proves nothing, OSError where unread."""
-        file = path.open("rb")
+        file = open_regular(path)
         try:
             size = os.fstat(file.fileno()).st_size
             header = read_header(file, size, size, trust, now)

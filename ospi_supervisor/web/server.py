@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ospi_supervisor.config import Config
 from ospi_supervisor.web.context import EXTENSION, Web
+from ospi_supervisor.web.housekeeping import housekeeping
 from ospi_supervisor.web.hub import MAX_STREAMS
 from ospi_supervisor.web.intake import ANYBODY_MAX_BYTES, channel_class, limit_for
 
@@ -83,7 +84,8 @@ def serve(app: Flask, config: Config, wsgi: Any = None) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    server.run()
+    with housekeeping(web.operations):
+        server.run()
     server.close()
 
 

@@ -1,6 +1,7 @@
 """The worker as a real process: rung, stopped, killed, started twice."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -88,6 +89,15 @@ def test_a_request_whose_bell_was_lost_is_found(site: Site) -> None:
     site.wait(lambda: site.bench.reader().answer(number) is not None)
     site.wait_for(UpdateStatus.SUCCEEDED)
     assert "keep_house" in site.bench.traced()
+
+
+def test_requests_that_cannot_be_read_stop_nothing_else(site: Site) -> None:
+    site.web.add_request("import", {}, source="web", by="admin", now=now())
+    with sqlite3.connect(site.bench.paths.web_db) as database:
+        database.execute("UPDATE request SET payload = '{'")
+    database.close()
+    site.start()
+    site.wait(lambda: "keep_house" in site.bench.traced())
 
 
 def test_a_cancellation_is_judged_while_the_update_runs(site: Site) -> None:

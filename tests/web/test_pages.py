@@ -4,7 +4,6 @@ import re
 
 import pytest
 
-from ospi_supervisor.bootstrap import make_worker
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.web.pages import AUDIT_LINES
 from tests.support.site import PREFIX, Browser, Site, now
@@ -27,17 +26,6 @@ def test_noise_never_hides_what_was_done(site: Site, admin: Browser) -> None:
     assert "sauvegarde demandée" not in admin.get("tracabilite").text
     assert actions(admin.get("tracabilite?voir=actions").text) == ["sauvegarde demandée", "connexion"]
     assert actions(admin.get("tracabilite?voir=refus").text)[0] == f"refus {2 * AUDIT_LINES - 1}"
-
-
-def test_the_worker_forgets_the_oldest_refusals(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ospi_supervisor.bootstrap.REFUSALS_KEPT", 1)
-    worker = make_worker(site.config)
-    for allowed in (True, True, False, False):
-        worker.web.record("connexion", actor="alice", now=now(), allowed=allowed)
-    worker.keep_house()
-    assert [line.allowed for line in worker.web.audit(9)] == [False, True, True]
-    worker.web.close()
-    worker.store.close()
 
 
 @pytest.mark.parametrize("view", ["", "voir=refus"])
