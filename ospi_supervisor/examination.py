@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 from ospi_supervisor.archive.header import Header, prove, read_header
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.domain.prerequisites import Judgement, Verdict
+from ospi_supervisor.files import open_regular
 from ospi_supervisor.store.web_rows import UploadRow
 
 NOTICE = "notice.pdf"
@@ -40,7 +41,7 @@ class Examiner:
 
     def findings(self, row: UploadRow, path: Path, offset: int) -> dict[str, Any]:
         """What the first `offset` bytes in `path` change of the upload; RefusedError where they refuse the archive."""
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             header = self.header(row, file, offset)
             if header is None:
                 return {}

@@ -106,16 +106,15 @@ def sync_data(path: Path) -> None:
         os.close(descriptor)
 
 
-def copy_durably(source: BinaryIO, target: Path) -> int:
-    """Copy `source` into the existing file `target`, sharing its blocks where the file system can; how many bytes."""
-    with target.open("r+b") as file:
-        try:
-            fcntl.ioctl(file, FICLONE, source.fileno())
-        except OSError:
-            shutil.copyfileobj(source, file, COPY_BYTES)
-            file.flush()
-        os.fdatasync(file.fileno())
-        return os.fstat(file.fileno()).st_size
+def copy_durably(source: BinaryIO, target: BinaryIO) -> int:
+    """Copy `source` into the empty file `target`, sharing its blocks where the file system can; how many bytes."""
+    try:
+        fcntl.ioctl(target, FICLONE, source.fileno())
+    except OSError:
+        shutil.copyfileobj(source, target, COPY_BYTES)
+        target.flush()
+    os.fdatasync(target.fileno())
+    return os.fstat(target.fileno()).st_size
 
 
 def sync_tree(path: Path) -> None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ospi_supervisor.archive.header import Header, read_member
 from ospi_supervisor.archive.trust import Trust
@@ -78,6 +78,12 @@ class Uploads:
 
     def create(self, filename: str, size: int, by: str) -> UploadRow:
         """A new upload of `size` bytes. RefusedError `too_large` or `no_room`, before a byte is sent."""
+        row, file = self._begin(filename, size, by)
+        file.close()
+        return self._examine(row) if size == 0 else row
+
+    def _begin(self, filename: str, size: int, by: str) -> tuple[UploadRow, BinaryIO]:
+        """A new upload and its file, which is ours whatever stands at its path later: the folder may be another's."""
         if size > self._max_bytes:
             raise RefusedError(
                 f"cette archive de {words.size(size)} dépasse la limite de ce serveur ({words.size(self._max_bytes)}) ;"
@@ -102,11 +108,14 @@ class Uploads:
         )
         # The row comes first: a file without a row is a leftover that `expire` removes.
         self._store.add_upload(row)
-        descriptor = os.open(self.path(row.id), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.close(descriptor)
-        fsync_dir(self._folder)
-        give_to_owner_of_folder(self.path(row.id))
-        return self._examine(row) if size == 0 else row
+        file = os.fdopen(os.open(self.path(row.id), os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "r+b")
+        try:
+            fsync_dir(self._folder)
+            give_to_owner_of_folder(self.path(row.id))
+        except BaseException:
+            file.close()
+            raise
+        return row, file
 
     def _make_folder(self) -> None:
         if not self._folder.is_dir():
@@ -145,10 +154,10 @@ class Uploads:
         try:
             with path.open("rb") as source, _refusing_what_the_disk_refuses(self._folder):
                 size = os.fstat(source.fileno()).st_size
-                row = self.create(printable(path.name), size, by)
+                row, target = self._begin(printable(path.name), size, by)
                 try:
-                    with self._exclusively(row.id):
-                        return self._examine(row, copy_durably(source, self.path(row.id))) if size else row
+                    with self._exclusively(row.id), target:
+                        return self._examine(row, copy_durably(source, target))
                 except BaseException:
                     self._remove(row.id)
                     raise

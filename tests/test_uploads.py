@@ -178,6 +178,23 @@ def test_what_is_old_goes_and_what_is_asked_for_stays(site: Site, uploads: Uploa
         uploads.get(old.id)
 
 
+def test_a_file_is_copied_into_no_other_than_the_one_made_for_it(
+    uploads: Uploads, archives: Archives, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is the web process's account's, and who copies may be root."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"precious")
+
+    def replace_by_a_link(path: Path) -> None:
+        path.unlink()
+        path.symlink_to(victim)
+
+    uploads.create("a.ospi", 1, "root")  # so that the folder is there
+    monkeypatch.setattr("ospi_supervisor.uploads.give_to_owner_of_folder", replace_by_a_link)
+    uploads.adopt_file(archives.good, "root")
+    assert victim.read_bytes() == b"precious"
+
+
 def test_an_upload_that_begins_while_old_ones_go_keeps_its_bytes(
     uploads: Uploads, monkeypatch: pytest.MonkeyPatch
 ) -> None:
