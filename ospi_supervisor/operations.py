@@ -156,9 +156,9 @@ class Operations:
         """Ask for a full backup, now; the request's number. The worker answers it when it is done."""
         return self._request("backup", {}, by=by, source=source)
 
-    def record(self, action: str, *, by: str, detail: str = "") -> None:
-        """One line of the « traçabilité » about something done from the shell."""
-        self.web.record(action, actor=by, now=self._clock(), detail=detail)
+    def record(self, action: str, *, by: str, detail: str = "", allowed: bool = True) -> None:
+        """One line of the « traçabilité » about something done, or refused, from the shell."""
+        self.web.record(action, actor=by, now=self._clock(), detail=detail, allowed=allowed)
 
     def status(self) -> dict[str, Any]:
         """The document of `api/status`; `version` is None where the link `current` names no release."""

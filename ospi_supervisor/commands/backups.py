@@ -51,7 +51,8 @@ def list_command(session: Session, as_json: bool) -> None:
 @pass_session
 def create(session: Session) -> None:
     """Prendre une sauvegarde complète, sans arrêter la plateforme."""
-    snapshot = session.administration.create_backup()
+    with session.recording_failure("sauvegarde non aboutie"):
+        snapshot = session.administration.create_backup()
     session.record("sauvegarde prise", snapshot.id)
     click.echo(
         f"Sauvegarde {snapshot.id} : {counted(snapshot.files, 'fichier', 'fichiers')}, {size(snapshot.size)}, relue."
@@ -89,7 +90,8 @@ def restore(session: Session, snapshot_id: str, without_safety: bool) -> None:
     if sys.stdin.isatty():
         click.confirm("Continuer ?", abort=True)
     session.record("restauration demandée", f"{snapshot_id}{', sans précaution' if without_safety else ''}")
-    report = session.administration.restore(snapshot_id, click.echo, with_safety=not without_safety)
+    with session.recording_failure("restauration non aboutie", snapshot_id):
+        report = session.administration.restore(snapshot_id, click.echo, with_safety=not without_safety)
     if report.quarantine is not None:
         absent = counted(len(report.moved), "fichier absent", "fichiers absents")
         click.echo(f"Mis de côté dans {report.quarantine}, {absent} de la sauvegarde :")
@@ -105,6 +107,8 @@ def restore(session: Session, snapshot_id: str, without_safety: bool) -> None:
 @pass_session
 def export(session: Session, snapshot_id: str, file: Path) -> None:
     """Écrire la sauvegarde ID en un seul FILE.tar, lisible par tout outil."""
-    session.administration.snapshots.export(snapshot_id, file)
-    session.record("sauvegarde exportée", f"{snapshot_id} vers {file}")
+    what = f"{snapshot_id} vers {file}"
+    with session.recording_failure("export de sauvegarde non abouti", what):
+        session.administration.snapshots.export(snapshot_id, file)
+    session.record("sauvegarde exportée", what)
     click.echo(f"{file} écrit.")

@@ -3,7 +3,8 @@
 import getpass
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +17,7 @@ from ospi_supervisor.accounts import Accounts
 from ospi_supervisor.administration import Administration
 from ospi_supervisor.config import Config, load_config
 from ospi_supervisor.diagnostics import Diagnostics
+from ospi_supervisor.errors import in_words, printable
 from ospi_supervisor.operations import Operations
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
@@ -58,9 +60,23 @@ class Session:
         """Who runs this command, for the records: the account behind sudo, where there is one."""
         return os.environ.get("SUDO_USER") or getpass.getuser()
 
-    def record(self, action: str, detail: str = "") -> None:
+    def record(self, action: str, detail: str = "", *, allowed: bool = True) -> None:
         """One line of the « traçabilité »."""
-        self.operations.record(action, by=self.person, detail=detail)
+        self.operations.record(action, by=self.person, detail=printable(detail), allowed=allowed)
+
+    @contextmanager
+    def recording_failure(self, action: str, detail: str = "") -> Iterator[None]:
+        """Record `action`, with why, as a refusal where the block fails.
+
+        StateError before the block where the « traçabilité » cannot be opened: nothing is done that it would not have.
+        """
+        _ = self.operations
+        try:
+            yield
+        except BaseException as error:  # Ctrl-C too: what it stops may be half done
+            why = in_words(error) if isinstance(error, Exception) else "interrompu"
+            self.record(action, f"{detail} : {why}" if detail else why, allowed=False)
+            raise
 
 
 pass_session = click.make_pass_decorator(Session)

@@ -10,6 +10,11 @@ from ospi_supervisor.commands.context import Session, json_option, pass_session,
 from ospi_supervisor.errors import RefusedError
 
 CHANGES = {"missing": "absent", "changed": "modifié", "added": "ajouté"}
+SWITCHED = {
+    True: ("page de maintenance mise en place", "mise en place de la page de maintenance non aboutie"),
+    False: ("page de maintenance retirée", "retrait de la page de maintenance non abouti"),
+}
+"""What is recorded of the switch by hand: that it was done, or that it was not."""
 MARKS = {Level.OK: "ok   ", Level.WARNING: "avis ", Level.ERROR: "FAUX "}
 
 
@@ -35,7 +40,8 @@ def check(session: Session, as_json: bool) -> None:
 @pass_session
 def adopt(session: Session, version: str, writable: tuple[str, ...]) -> None:
     """Relever ce que « current » contient comme étant la version VERSION (premier déploiement)."""
-    entries = session.administration.adopt(version, writable)
+    with session.recording_failure("relevé de version non abouti", version):
+        entries = session.administration.adopt(version, writable)
     session.record("version relevée", version)
     click.echo(f"Version {version} relevée : {entries} fichiers et dossiers.")
 
@@ -86,8 +92,11 @@ def maintenance_off(session: Session, force: bool) -> None:
 
 
 def _switch(session: Session, on: bool, force: bool) -> None:
-    session.record("page de maintenance " + ("mise en place" if on else "retirée"), "forcé" if force else "")
-    session.administration.maintenance(on, force=force)
+    done, not_done = SWITCHED[on]
+    forced = "forcé" if force else ""
+    with session.recording_failure(not_done, forced):
+        session.administration.maintenance(on, force=force)
+    session.record(done, forced)
     click.echo("La page de maintenance est en place." if on else "La page de maintenance est retirée.")
 
 
@@ -110,3 +119,5 @@ def systemd(session: Session, folder: Path | None) -> None:
         else:
             (folder / name).write_text(text, encoding="utf-8")
             click.echo(str(folder / name))
+    if folder is not None:
+        session.record("unités systemd écrites", str(folder))

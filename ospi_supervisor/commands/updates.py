@@ -13,6 +13,7 @@ from ospi_supervisor.domain.words import PHASE_STATUS_LABELS, STATUS_LABELS
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.operations import Operations
 from ospi_supervisor.store.database import LAST_NUMBER
+from ospi_supervisor.store.web_rows import UploadRow
 
 POLL_SECONDS = 0.3
 WORKER_PATIENCE_SECONDS = 30.0
@@ -26,18 +27,13 @@ WORKER_PATIENCE_SECONDS = 30.0
 def import_command(session: Session, file: Path, notice_read: bool, wait: bool) -> None:
     """Installer l'archive FILE, comme le fait l'onglet Import."""
     operations = session.operations
-    upload = operations.uploads.adopt_file(file, session.person)
+    with session.recording_failure("installation refusée", file.name):
+        upload = operations.uploads.adopt_file(file, session.person)
     try:
-        if upload.verdict == "refused":
-            raise RefusedError(" ; ".join(upload.reasons))
-        if not notice_read:
-            raise RefusedError(f"lisez d'abord la notice (tar -xf {file} notice.pdf), puis relancez avec --notice-read")
-        operations.uploads.acknowledge_notice(upload.id, session.person)
-        request = operations.request_import(upload.id, by=session.person, source="shell", start_at=None)
+        request = _ask_for_import(session, upload, file, notice_read)
     except RefusedError:
         operations.uploads.abandon(upload.id)
         raise
-    session.record("mise à jour demandée", file.name)
     if wait:
         update = wait_for_answer(operations, request)
         follow(operations, update)
@@ -117,8 +113,25 @@ def cancel(session: Session, update_id: int) -> None:
     operations = session.operations
     existing(operations, update_id)
     request = operations.request_cancel(update_id, by=session.person, source="shell")
+    session.record("annulation demandée", f"mise à jour {update_id}, demande {request}")
     wait_for_answer(operations, request)
     click.echo("Annulation demandée.")
+
+
+def _ask_for_import(session: Session, upload: UploadRow, file: Path, notice_read: bool) -> int:
+    """The number of the request made of the worker; what is recorded on the way is what the Import tab records."""
+    if upload.verdict == "refused":
+        reasons = " ; ".join(upload.reasons)
+        session.record("archive refusée", f"{upload.filename} : {reasons}", allowed=False)
+        raise RefusedError(reasons)
+    with session.recording_failure("installation refusée", upload.filename):
+        if not notice_read:
+            raise RefusedError(f"lisez d'abord la notice (tar -xf {file} notice.pdf), puis relancez avec --notice-read")
+        upload = session.operations.uploads.acknowledge_notice(upload.id, session.person)
+        session.record("notice lue", f"{upload.filename}, sha256 {upload.notice_sha256}")
+        request = session.operations.request_import(upload.id, by=session.person, source="shell", start_at=None)
+    session.record("installation demandée", f"{upload.filename}, demande {request}")
+    return request
 
 
 def wait_for_answer(operations: Operations, request: int) -> int:
