@@ -2,11 +2,13 @@
 
 import logging
 import os
+import signal
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,7 @@ from ospi_supervisor.store.web_store import WebStore
 logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
+TICK_SECONDS = 60.0
 
 
 @dataclass
@@ -31,22 +34,35 @@ class Worker:
     `judge` answers a request, `run_due` works on what is to be worked on; `update_itself`, which says when the night's
     automatic update is due, and `keep_house` run each minute;
     `only_one` is a lock that a second worker fails to take (BusyError).
+    The requests' database and the queue are files of another account: where they cannot be opened, what is to be
+    worked on goes on without them.
     """
 
     queue_path: Path
     store: EngineStore
-    web: WebStore
+    open_web: Callable[[], WebStore]
     judge: Callable[[RequestRow], None]
     run_due: Callable[[], None]
     update_itself: Callable[[], None]
     keep_house: Callable[[], None]
     only_one: AbstractContextManager[None]
     clock: Callable[[], datetime]
+    _web: WebStore | None = None
+    _opening: threading.Lock = field(default_factory=threading.Lock)
     _consumer: Consumer | None = None
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def web(self) -> WebStore:
+        """The requests; a database error where they cannot be opened."""
+        with self._opening:
+            if self._web is None:
+                self._web = self.open_web()
+            return self._web
 
     def is_stopping(self) -> bool:
         """Whether the process was asked to stop (SIGTERM)."""
-        return self._consumer is not None and bool(self._consumer.stop_flag.is_set())
+        return self._stopped.is_set() or (self._consumer is not None and bool(self._consumer.stop_flag.is_set()))
 
     def run(self) -> None:
         """Work until SIGTERM: then phases 1 to 4 stop soon, later ones are finished first.
@@ -90,12 +106,27 @@ class Worker:
             logger.exception("%s failed; it does not keep the others waiting", what)
 
     def _work(self) -> None:
-        self._consumer = Queue(self.queue_path, self.handle, self.tick).consumer()
-        # Not through the queue: what a crash left is taken up even where the queue cannot be written.
+        # Not through the queue: what a crash left is taken up even where the queue cannot be written, nor even opened.
         recovery = threading.Thread(target=self._take_up, name="recovery")
         recovery.start()
-        self._consumer.run()
+        self._consumer = self._open_queue()
+        if self._consumer is not None:
+            self._consumer.run()
         recovery.join()
+
+    def _open_queue(self) -> Consumer | None:
+        """What works the queue off, as soon as it can be opened; None where SIGTERM came first."""
+        former = signal.signal(signal.SIGTERM, lambda *_: self._stopped.set())
+        consumer = None
+        while consumer is None and not self._stopped.is_set():
+            try:
+                consumer = Queue(self.queue_path, self.handle, self.tick).consumer()
+            except (sqlite3.Error, OSError):
+                logger.exception("the queue %s cannot be opened; working without it", self.queue_path)
+                self.tick()
+                self._stopped.wait(TICK_SECONDS)
+        signal.signal(signal.SIGTERM, former)
+        return None if self._stopped.is_set() else consumer
 
     def _take_up(self) -> None:
         try:

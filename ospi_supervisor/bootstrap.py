@@ -45,6 +45,7 @@ from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.published import PublishedStore
 from ospi_supervisor.store.web_rows import RequestRow
+from ospi_supervisor.store.web_store import WebStore
 from ospi_supervisor.support_key import SupportKey
 from ospi_supervisor.web import create_app
 from ospi_supervisor.web.server import serve
@@ -121,13 +122,12 @@ def make_worker(config: Config) -> Worker:
     for folder in (paths.engine_dir, paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     adapters = make_adapters(config)
-    operations = make_operations(config)
     store = EngineStore(sqlite_url(paths.engine_db))
     registry = make_registry(
         adapters,
         clock=utc_now,
         measure=_measure(config, adapters.releases),
-        expected_end=_expected_end(operations.reader),
+        expected_end=_expected_end(EngineReader(sqlite_url(paths.engine_db))),
         forget_archive=_forget_archive(paths.uploads_dir, paths.fetched_dir),
     )
     desk = _make_desk(config, adapters, store)
@@ -145,7 +145,7 @@ def make_worker(config: Config) -> Worker:
     worker = Worker(
         queue_path=paths.queue_db,
         store=store,
-        web=operations.web,
+        open_web=lambda: WebStore(sqlite_url(paths.web_db)),
         judge=_judge(desk, automatic, backups),
         run_due=engine.run_due,
         update_itself=automatic.run_if_due,

@@ -120,6 +120,25 @@ def test_a_killed_workers_update_is_taken_up_by_the_next_one(site: Site) -> None
     assert site.bench.effects() == set()
 
 
+@pytest.mark.parametrize("spoilt", ["web_db", "queue_db"])
+def test_an_update_is_taken_up_though_the_other_accounts_files_cannot_be_opened(site: Site, spoilt: str) -> None:
+    worker = site.start("do migrate=hang")
+    site.ask()
+    site.wait_for_call("do migrate")
+    worker.send_signal(signal.SIGKILL)
+    worker.wait()
+    site.web.close()
+    path: Path = getattr(site.bench.paths, spoilt)
+    for file in path.parent.glob(f"{path.name}*"):
+        file.unlink()
+    path.write_bytes(b"not a database" * 100)
+    worker = site.start()
+    site.wait_for(UpdateStatus.ROLLED_BACK)
+    site.wait(lambda: "keep_house" in site.bench.traced())
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(PATIENCE_SECONDS) == 0
+
+
 def test_sigterm_in_an_early_phase_leaves_the_update_to_the_next_worker(site: Site) -> None:
     worker = site.start("do backup=hang")
     site.ask()

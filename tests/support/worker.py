@@ -51,7 +51,7 @@ def make_worker(
     worker = Worker(
         queue_path=bench.paths.queue_db,
         store=engine.store,
-        web=WebStore(sqlite_url(bench.paths.web_db)),
+        open_web=lambda: WebStore(sqlite_url(bench.paths.web_db)),
         judge=judge_at(desk),
         run_due=engine.run_due,
         update_itself=lambda: bench.trace("update_itself"),
