@@ -73,7 +73,7 @@ class Backups:
     def _make(self, request: RequestRow) -> None:
         if self.clock() - request.requested_at > REQUEST_LIFETIME:
             raise RefusedError("cette demande a trop attendu ; refaites-la")
-        needed, free = self.snapshots.estimate(), shutil.disk_usage(self.directory).free
+        needed, free = self.snapshots.estimate().total, shutil.disk_usage(self.directory).free
         if needed > free:
             raise BackupError(
                 f"il faut jusqu'à {size(needed)} pour cette sauvegarde et il reste {size(free)} sur le disque des"

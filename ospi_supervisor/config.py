@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -65,6 +66,13 @@ class DatabaseTable(Table, frozen=True, kw_only=True):
     name: str
     url: str
     password_file: Path | None = None
+
+    @property
+    def sqlite_file(self) -> Path | None:
+        """The file of a SQLite database; None where the address is not that of one."""
+        parts = urlsplit(self.url)
+        is_file = parts.scheme == "sqlite" and parts.path.startswith("/") and not parts.netloc
+        return Path(parts.path) if is_file else None
 
 
 class PlatformTable(Table, frozen=True, kw_only=True):

@@ -65,7 +65,7 @@ class Operations:
         check_applicable(manifest, self._config.platform.product, installed)
         self._check_not_locked(manifest.product, manifest.version)
         check_nothing_waits(self._awaiting_intervention())
-        facts = measure(self._config, installed, Room(platform=manifest.unpacked_bytes, data=0, backup=0))
+        facts = measure(self._config, installed, Room(platform=manifest.unpacked_bytes))
         needs = Requirements(version=manifest.requires, os=manifest.os)
         return judge(facts, needs, self._config.prerequisites)
 

@@ -25,6 +25,10 @@ class Database(Protocol):
     def dump_name(self) -> str:
         """The name of its dump's file or folder in a snapshot."""
 
+    @property
+    def path(self) -> Path | None:
+        """The file that it is; None where its server alone knows where it lies."""
+
     def check(self) -> None:
         """Raise where it cannot be reached, or where a restore would lack a right."""
 
@@ -63,9 +67,9 @@ def wait_for_databases(databases: Sequence[Database], seconds: float) -> None:
 
 
 def _make(table: DatabaseTable) -> Database:
+    if table.sqlite_file is not None:
+        return SqliteDatabase(table.name, table.sqlite_file)
     parts = urlsplit(table.url)
-    if parts.scheme == "sqlite" and parts.path.startswith("/") and not parts.netloc:
-        return SqliteDatabase(table.name, Path(parts.path))
     if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/"):
         if parts.password:
             raise ConfigurationError(

@@ -71,6 +71,12 @@ def scan(
     return listing
 
 
+def weigh(folder: Path, left_out: Collection[Path]) -> int:
+    """The bytes of all files that `scan` would list. BackupError as it."""
+    skipped = {os.fspath(path) for path in left_out}
+    return sum(facts.st_size for _, facts in _walk(os.fspath(folder), skipped) if stat.S_ISREG(facts.st_mode))
+
+
 def _walk(top: str, skipped: set[str]) -> Iterator[tuple[str, os.stat_result]]:
     """Each name from `top` down, a folder before what it holds."""
     pending = [top]

@@ -27,6 +27,7 @@ class PostgresDatabase:
     def __init__(self, name: str, url: str, password_file: Path | None) -> None:
         self.name = name
         self.dump_name = f"{name}.pgdump"
+        self.path = None
         self._url = url
         self._database = unquote(urlsplit(url).path.strip("/"))
         self._password_file = password_file

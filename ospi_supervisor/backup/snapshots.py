@@ -15,6 +15,7 @@ from ospi_supervisor.backup.record import DatabaseDump, Snapshot
 from ospi_supervisor.backup.restore import FilesRestore, RestoreReport
 from ospi_supervisor.backup.take import Source, take
 from ospi_supervisor.backup.words import reason, shown
+from ospi_supervisor.domain.plan import DataWeight
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.files import fsync_dir
 
@@ -36,8 +37,8 @@ class Snapshots:
         self._databases = databases
         self._keep = keep
 
-    def estimate(self) -> int:
-        """How many bytes a full snapshot may take: what the data weigh, uncompressed. BackupError as in `take_full`."""
+    def estimate(self) -> DataWeight:
+        """How many bytes a full snapshot may take: what the data weigh. BackupError as in `take_full`."""
         return self._source().weight()
 
     def take_full(

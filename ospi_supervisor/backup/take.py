@@ -9,11 +9,12 @@ from pathlib import Path
 
 from ospi_supervisor.backup import record
 from ospi_supervisor.backup.databases import Database
-from ospi_supervisor.backup.listing import Listing, as_archived, changed, load_listing, save_listing, scan
-from ospi_supervisor.backup.meter import Meter, nothing
+from ospi_supervisor.backup.listing import Listing, as_archived, changed, load_listing, save_listing, scan, weigh
+from ospi_supervisor.backup.meter import Meter
 from ospi_supervisor.backup.record import DatabaseDump, Snapshot
 from ospi_supervisor.backup.tarball import Written, members_of, write_tarball
 from ospi_supervisor.backup.words import shown
+from ospi_supervisor.domain.plan import DataWeight
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.files import sync_tree
 from ospi_supervisor.mounts import sync_trees
@@ -54,10 +55,12 @@ class Source:
                     f"dossier de données {folder} introuvable : vérifiez la configuration et les montages"
                 )
 
-    def weight(self) -> int:
-        """The bytes of it all. BackupError."""
-        files = sum(entry.size for entry in self.scan(nothing).values())
-        return files + sum(database.size() for database in self.databases)
+    def weight(self) -> DataWeight:
+        """The bytes of it all. BackupError as in `scan`, and where a database is missing."""
+        self._check_present()
+        places = {str(folder): weigh(folder, self.left_out) for folder in self.data_dirs}
+        places |= {str(database.path): database.size() for database in self.databases if database.path}
+        return DataWeight(places=places, servers=sum(base.size() for base in self.databases if not base.path))
 
 
 def take(source: Source, folder: Path, release: str, base: Path | None, meter: Meter) -> Snapshot:

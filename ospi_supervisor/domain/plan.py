@@ -1,24 +1,41 @@
 """What an update will need before it begins: room on each disk, and the names of its snapshots."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataWeight:
+    """What the platform's data weigh, in bytes and uncompressed: each folder and each database's file, by its path.
+
+    `servers` is what databases weigh of which their server alone knows where they lie.
+    """
+
+    places: Mapping[str, int] = field(default_factory=dict)
+    servers: int = 0
+
+    @property
+    def total(self) -> int:
+        """What a full snapshot may take."""
+        return sum(self.places.values()) + self.servers
 
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """How many bytes an update writes at most, by what the disk is for."""
+    """How many bytes an update writes at most, by what the disk is for; beside each datum, as much as it weighs."""
 
-    platform: int
-    data: int
-    backup: int
+    platform: int = 0
+    data: DataWeight = field(default_factory=DataWeight)
+    backup: int = 0
 
 
-def room_needed(*, unpacked_bytes: int, data_bytes: int) -> Room:
+def room_needed(*, unpacked_bytes: int, data: DataWeight) -> Room:
     """The room for the staged release, the backup, and a restore beside the present data.
 
-    `unpacked_bytes` is what the manifest announces, `data_bytes` what a full snapshot may take. The archive
-    itself is there already when this is asked. A checkpoint holds at most what the full snapshot holds.
+    `unpacked_bytes` is what the manifest announces. The archive itself is there already when this is asked. A
+    checkpoint holds at most what the full snapshot holds.
     """
-    return Room(platform=unpacked_bytes, data=data_bytes, backup=2 * data_bytes)
+    return Room(platform=unpacked_bytes, data=data, backup=2 * data.total)
 
 
 def full_snapshot_id(update_id: int) -> str:

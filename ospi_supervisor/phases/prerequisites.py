@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ospi_supervisor.config import Config
-from ospi_supervisor.domain.plan import Room, room_needed
+from ospi_supervisor.domain.plan import DataWeight, Room, room_needed
 from ospi_supervisor.domain.prerequisites import Judgement, MachineFacts, Requirements, Verdict, is_refused, judge
 from ospi_supervisor.errors import PlatformError, RefusedError
 from ospi_supervisor.phases.base import Facts, Level, Run
@@ -30,7 +30,7 @@ class Prerequisites:
 
     config: Config
     measure: Callable[[Room], MachineFacts]
-    data_bytes: Callable[[], int]
+    weigh_data: Callable[[], DataWeight]
     services: Services
     health: Health
 
@@ -42,7 +42,7 @@ class Prerequisites:
         """
         check_nothing_precious_in_releases(self.config)
         manifest = manifest_of(run)
-        room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data_bytes=self.data_bytes())
+        room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data=self.weigh_data())
         needs = Requirements(version=manifest.requires, os=manifest.os)
         facts, health = self._wait_for_platform(room, run)
         judgements = judge(facts, needs, self.config.prerequisites)

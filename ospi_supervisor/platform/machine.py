@@ -16,6 +16,7 @@ from ospi_supervisor.platform.health import Health
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+NOTHING = Room()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class OperatingSystem:
     name: str
 
 
-def measure(config: Config, installed_version: str, needed: Room | None = None) -> MachineFacts:
+def measure(config: Config, installed_version: str, needed: Room = NOTHING) -> MachineFacts:
     """The facts of this machine; `needed` is what an update will write. The public address is asked, too."""
     public = Health(config.platform).public()
     system = operating_system()
@@ -35,13 +36,13 @@ def measure(config: Config, installed_version: str, needed: Room | None = None) 
         platform_version=installed_version,
         cores=usable_cores(),
         memory=psutil.virtual_memory().total,
-        disks=tuple(disks(config, needed or Room(platform=0, data=0, backup=0))),
+        disks=tuple(disks(config, needed)),
         os_id=system.id,
         os_version=system.version,
         os_name=system.name,
         public_address=config.platform.public_url,
         public_address_error=_error(public),
-        missing_mounts=tuple(str(place) for place in missing_mounts(_folders(config))),
+        missing_mounts=tuple(str(place) for place in missing_mounts(_used(config))),
     )
 
 
@@ -101,23 +102,37 @@ def disks(config: Config, needed: Room) -> list[Disk]:
 
 
 def _places(config: Config, needed: Room) -> Iterator[tuple[str, Path, int]]:
-    """Each folder, what it is for, and how many bytes will be written there.
+    """Each place, what it is for, and how many bytes will be written there.
 
-    How the data's share divides among several data folders is not known: each file system is asked for all of it,
-    once.
+    Where a database's server keeps it is not known: each file system of data folders is asked for that room, once.
     """
     yield "plateforme", config.platform.root, needed.platform
     devices: set[int] = set()
     for folder in config.platform.data_dirs:
         device = _nearest_existing(folder).stat().st_dev
-        yield "données", folder, 0 if device in devices else needed.data
+        yield "données", folder, 0 if device in devices else needed.data.servers
         devices.add(device)
+    for file in _database_files(config):
+        yield "données", file, 0
+    for place, weight in needed.data.places.items():
+        yield "données", Path(place), weight
     yield "sauvegardes", config.backup.directory, needed.backup
     yield "état", config.supervisor.state_dir, 0
 
 
-def _folders(config: Config) -> tuple[Path, ...]:
-    return (config.platform.root, *config.platform.data_dirs, config.backup.directory, config.supervisor.state_dir)
+def _used(config: Config) -> Iterator[Path]:
+    yield config.platform.root
+    yield from config.platform.data_dirs
+    yield from _database_files(config)
+    yield config.backup.directory
+    yield config.supervisor.state_dir
+
+
+def _database_files(config: Config) -> Iterator[Path]:
+    """Where links lead: a link may lie on another disk than its database."""
+    for table in config.platform.databases:
+        if table.sqlite_file is not None:
+            yield Path(os.path.realpath(table.sqlite_file))
 
 
 def _nearest_existing(path: Path) -> Path:

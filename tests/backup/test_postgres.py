@@ -263,7 +263,9 @@ def test_a_snapshot_holds_files_and_database_together(case: Case, tmp_path: Path
     (data / "fichier").write_text("avant")
     table = DatabaseTable(name="pmsi", url=case.server.url(case.name.replace(" ", "%20")), password_file=case.secret)
     snapshots = Snapshots(tmp_path / "sauvegardes", [data], make_databases([table]), 2)
-    assert snapshots.estimate() > 1_000_000
+    estimate = snapshots.estimate()
+    assert estimate.servers > 1_000_000
+    assert estimate.places == {str(data): len("avant")}
     before = case.contents()
     snapshots.take_full("complete", "1.0", progress=lambda _: None, check=nothing)
     snapshots.take_increment("complete", "arret", "1.0", progress=lambda _: None, check=nothing)

@@ -262,7 +262,8 @@ def test_backups_inside_the_data_are_not_data(hospital: Hospital) -> None:
 
 def test_the_estimate_covers_what_is_written(busy: Hospital) -> None:
     estimate = busy.snapshots.estimate()
-    assert estimate >= busy.full().size - (busy.backups / "complete" / "fichiers.jsonl").stat().st_size
+    assert estimate.places.keys() == {str(busy.data), str(busy.database)}
+    assert estimate.total >= busy.full().size - (busy.backups / "complete" / "fichiers.jsonl").stat().st_size
 
 
 def test_an_exported_tar_is_read_by_standard_tar_and_compares_equal(busy: Hospital) -> None:

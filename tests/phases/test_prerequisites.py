@@ -8,6 +8,7 @@ import pytest
 
 from ospi_supervisor.config import Config, ServiceTable
 from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.domain.plan import DataWeight
 from ospi_supervisor.errors import ConfigurationError, RefusedError
 from ospi_supervisor.phases import prerequisites
 from ospi_supervisor.phases.prerequisites import Prerequisites
@@ -25,7 +26,8 @@ def run(make_run: Callable[[Phase], MemoryRun]) -> MemoryRun:
 
 
 def phase(config: Config, services: Services) -> Prerequisites:
-    return Prerequisites(config, lambda room: measure(config, OLD, room), lambda: 0, services, Health(config.platform))
+    health = Health(config.platform)
+    return Prerequisites(config, lambda room: measure(config, OLD, room), DataWeight, services, health)
 
 
 def test_what_runs_is_recorded_with_the_boot(

@@ -3,21 +3,35 @@
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from ospi_supervisor.config import Config
-from ospi_supervisor.domain.plan import Room
+from ospi_supervisor.domain.plan import DataWeight, Room
+from ospi_supervisor.mounts import missing_mounts
 from ospi_supervisor.platform.machine import disks, measure, usable_cores
 from tests.platform.conftest import Handle, Stub, reply
 
-ROOM = Room(platform=1_000, data=200, backup=30)
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system of its own on every Linux
 
 
-def test_one_file_system_is_counted_once_with_all_it_needs(make_config: Callable[..., Config], tmp_path: Path) -> None:
-    (disk,) = disks(make_config(), ROOM)
+@pytest.fixture
+def room(tmp_path: Path) -> Room:
+    return Room(platform=1_000, data=DataWeight(places={str(tmp_path / "data"): 150}, servers=50), backup=30)
+
+
+def sqlite(file: Path) -> dict[str, object]:
+    return {"databases": [{"name": "portail", "url": f"sqlite:///{file}"}]}
+
+
+def test_one_file_system_is_counted_once_with_all_it_needs(
+    make_config: Callable[..., Config], tmp_path: Path, room: Room
+) -> None:
+    (disk,) = disks(make_config(), room)
     assert disk.role == "plateforme, données, sauvegardes, état"
     assert disk.needed == 1_230
     usage = shutil.disk_usage(tmp_path)
@@ -25,18 +39,46 @@ def test_one_file_system_is_counted_once_with_all_it_needs(make_config: Callable
     assert disk.used == pytest.approx(usage.used, rel=0.05)
 
 
-def test_another_file_system_is_another_disk(make_config: Callable[..., Config]) -> None:
-    shared_memory = Path("/dev/shm")  # noqa: S108 - a file system of its own on every Linux
-    found = disks(make_config(backup={"directory": str(shared_memory / "absent" / "backup")}), ROOM)
+def test_another_file_system_is_another_disk(make_config: Callable[..., Config], room: Room) -> None:
+    found = disks(make_config(backup={"directory": str(SHARED_MEMORY / "absent" / "backup")}), room)
     assert [(disk.role, disk.needed) for disk in found] == [("plateforme, données, état", 1_200), ("sauvegardes", 30)]
 
 
-def test_two_data_folders_of_one_file_system_need_their_room_once(
+def test_each_file_system_is_asked_for_the_data_that_lie_there(
     make_config: Callable[..., Config], tmp_path: Path
 ) -> None:
-    config = make_config(platform={"data_dirs": [str(tmp_path / "a"), str(tmp_path / "b")]})
-    (disk,) = disks(config, ROOM)
-    assert disk.needed == 1_230
+    """A server's databases may lie on any of them: each is asked for their room, once."""
+    folders = [str(tmp_path / "a"), str(tmp_path / "b"), str(SHARED_MEMORY / "absent")]
+    weight = DataWeight(places=dict(zip(folders, (1, 20, 300), strict=True)), servers=4_000)
+    found = disks(make_config(platform={"data_dirs": folders}), Room(data=weight))
+    assert [(disk.role, disk.needed) for disk in found] == [
+        ("plateforme, données, sauvegardes, état", 4_021),
+        ("données", 4_300),
+    ]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_the_disk_of_a_sqlite_database_is_measured(
+    make_config: Callable[..., Config], tmp_path: Path, room: Room, linked: bool
+) -> None:
+    file = SHARED_MEMORY / "absent" / "portail.db"
+    (tmp_path / "portail.db").symlink_to(file)
+    config = make_config(platform=sqlite(tmp_path / "portail.db" if linked else file))
+    found = disks(config, replace(room, data=DataWeight(places={str(file): 70})))
+    assert [(disk.role, disk.needed) for disk in found] == [
+        ("plateforme, données, sauvegardes, état", 1_030),
+        ("données", 70),
+    ]
+
+
+def test_the_disk_of_a_sqlite_database_must_be_mounted(
+    make_config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    fstab = tmp_path / "fstab"
+    fstab.write_text(f"UUID=1 {tmp_path}/bases xfs defaults 0 0\nUUID=2 {tmp_path}/bases/autre xfs defaults 0 0\n")
+    monkeypatch.setattr("ospi_supervisor.platform.machine.missing_mounts", partial(missing_mounts, fstab=fstab))
+    facts = measure(make_config(platform=sqlite(tmp_path / "bases/portail.db")), "11.5.0")
+    assert facts.missing_mounts == (str(tmp_path / "bases"),)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +100,7 @@ def test_cores_follow_the_affinity(tmp_path: Path) -> None:
 
 def test_the_whole_machine(make_config: Callable[..., Config], make_stub: Callable[[Handle], Stub]) -> None:
     stub = make_stub(reply)
-    facts = measure(make_config(platform={"public_url": stub.url}), "11.5.0", ROOM)
+    facts = measure(make_config(platform={"public_url": stub.url}), "11.5.0")
     meminfo = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
     assert facts.memory == int(meminfo["MemTotal"].split()[0]) * 1024
     assert facts.platform_version == "11.5.0"
