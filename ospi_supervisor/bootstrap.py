@@ -119,7 +119,8 @@ def run_worker(config: Config) -> None:
 def make_worker(config: Config) -> Worker:
     """The worker process' parts."""
     paths = config.paths
-    for folder in (paths.engine_dir, paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
+    paths.engine_dir.mkdir(mode=0o751, parents=True, exist_ok=True)  # the platform's account may ask for the hold
+    for folder in (paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     adapters = make_adapters(config)
     store = EngineStore(sqlite_url(paths.engine_db))

@@ -110,12 +110,22 @@ def _secret(path: Path, mode: int) -> tuple[Level, str]:
 def _account(config: Config, adapters: Adapters) -> Findings:
     account = config.platform.account
     if account is None:
-        yield Level.WARNING, "« platform.account » absent : services et migrations ont les droits du service"
+        rights = "tournent sous root" if os.geteuid() == 0 else "ont les droits du service de mise à jour"
+        yield (
+            Level.WARNING,
+            f"« platform.account » absent : services et migrations {rights} ; nommez leur compte",
+        )
         return
     try:
-        pwd.getpwnam(account)
+        entry = pwd.getpwnam(account)
     except KeyError:
         yield Level.ERROR, f"le compte {account} (platform.account) n'existe pas sur ce serveur"
+        return
+    if entry.pw_uid == 0:
+        yield (
+            Level.ERROR,
+            f"le compte {account} (platform.account) a les droits de root ; nommez-en un autre",
+        )
     else:
         yield Level.OK, f"compte de la plateforme : {account}"
 

@@ -99,12 +99,13 @@ def test_check_tells_what_is_right_and_what_is_wrong(demo: RunningDemo) -> None:
     assert {level for check in ("trust", "services", "health", "databases") for level in by_check[check]} == {"ok"}
     wrong = demo.layout.root / "wrong.toml"
     text = demo.layout.config.read_text(encoding="utf-8")
-    wrong.write_text(text.replace("[platform]", '[platform]\naccount = "personne-de-ce-nom"', 1), encoding="utf-8")
     program = Path(sys.executable).with_name("ospi-supervisor")
     command = [str(program), "--config", str(wrong), "check"]
-    refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert refused.returncode == 1
-    assert "personne-de-ce-nom" in refused.stdout
+    for account, told in {"personne-de-ce-nom": "n'existe pas", "root": "a les droits de root"}.items():
+        wrong.write_text(text.replace("[platform]", f'[platform]\naccount = "{account}"', 1), encoding="utf-8")
+        refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert refused.returncode == 1
+        assert f"le compte {account} (platform.account) {told}" in refused.stdout
 
 
 def test_an_account_comes_and_goes(demo: RunningDemo) -> None:

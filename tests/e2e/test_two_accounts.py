@@ -128,6 +128,8 @@ def check_rights(site: Deployment) -> None:
     for path in (paths.engine_db, layout.config):
         assert as_account(ACCOUNTS.web, "test", "-r", path), path
         assert not as_account(ACCOUNTS.platform, "test", "-r", path), path
+    assert as_account(ACCOUNTS.platform, "test", "-x", paths.engine_dir)  # the services may look for the hold there
+    assert not as_account(ACCOUNTS.platform, "ls", paths.engine_dir)
     assert not as_account(ACCOUNTS.web, "ls", layout.backups)
     assert not as_account(ACCOUNTS.platform, "cat", layout.root / "etc" / "metrics-token")
     for folder in (paths.web_dir, paths.queue_dir):
