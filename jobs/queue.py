@@ -10,6 +10,7 @@ from pathlib import Path
 from huey import SqliteHuey
 from huey.consumer import Consumer
 
+from ospi_supervisor.errors import StateError
 from ospi_supervisor.files import give_to_owner_of_folder
 from ospi_supervisor.jobs.serializer import JSONSerializer
 
@@ -22,13 +23,22 @@ POLL_SECONDS = 0.5
 
 
 class Queue:
-    """The doorbell. The worker says what to do when it rings and each minute; the web process only rings it."""
+    """The doorbell. The worker says what to do when it rings and each minute; the web process only rings it.
+
+    StateError where its file cannot be opened.
+    """
 
     def __init__(
         self, path: Path, handle: Callable[[int], None] | None = None, tick: Callable[[], None] | None = None
     ) -> None:
         _make_shared(path)
-        self._huey = SqliteHuey(filename=str(path), results=False, serializer=JSONSerializer())
+        try:
+            self._huey = SqliteHuey(filename=str(path), results=False, serializer=JSONSerializer())
+        except sqlite3.DatabaseError as error:
+            raise StateError(
+                f"la file {path} ne peut pas être ouverte ({error}) ; arrêtez les services web et de mise à jour, puis"
+                " supprimez ce fichier : il ne porte rien qui ne soit ailleurs, et sera refait"
+            ) from error
 
         def handle_request(request_id: int) -> None:
             if handle is not None:

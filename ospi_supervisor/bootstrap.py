@@ -40,10 +40,11 @@ from ospi_supervisor.platform.services import Services
 from ospi_supervisor.platform.switch import MaintenanceSwitch
 from ospi_supervisor.platform.zone import local_zone
 from ospi_supervisor.store.automatic_store import AutomaticStore
-from ospi_supervisor.store.database import sqlite_url
+from ospi_supervisor.store.database import ReadOnlyDatabase, sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.published import PublishedStore
+from ospi_supervisor.store.web_models import WEB_MODELS
 from ospi_supervisor.store.web_rows import RequestRow
 from ospi_supervisor.store.web_store import WebStore
 from ospi_supervisor.support_key import SupportKey
@@ -95,6 +96,7 @@ def make_diagnostics(config: Config, reader: EngineReader, status: Callable[[], 
         checks=lambda: run_checks(config, make_adapters(config)),
         measure=lambda: measure(config, releases.current()),
         releases=releases.versions,
+        web_integrity=ReadOnlyDatabase(sqlite_url(config.paths.web_db), WEB_MODELS).integrity,
         clock=utc_now,
     )
 

@@ -52,6 +52,7 @@ class Diagnostics:
     checks: Callable[[], list[Finding]]
     measure: Callable[[], MachineFacts]
     releases: Callable[[], list[str]]
+    web_integrity: Callable[[], list[str]]
     clock: Callable[[], datetime]
 
     def bundle(self) -> bytes:
@@ -71,6 +72,7 @@ class Diagnostics:
         yield "controles.json", lambda: _json(self.checks())
         yield "etat.json", lambda: _json(self.status())
         yield "base-engine.txt", lambda: "\n".join(self.reader.integrity())
+        yield "base-web.txt", lambda: "\n".join(self.web_integrity())
         yield "mises-a-jour.json", lambda: _json([self.reader.update(number) for number in self._newest()])
         yield "journaux.txt", lambda: "\n".join(line for number in self._newest() for line in self._journal(number))
         yield "services.log", _service_logs

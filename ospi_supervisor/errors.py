@@ -88,7 +88,8 @@ class WorkerStoppingError(SupervisorError):
 
 
 class StateError(SupervisorError):
-    """The state cannot be written (a full or failing disk): nothing may be begun, an undo goes on all the same."""
+    """The state cannot be written, or read (a full or failing disk, a damaged database): nothing may be begun, an undo
+    goes on all the same."""
 
 
 def in_words(error: Exception) -> str:

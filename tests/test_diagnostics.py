@@ -71,7 +71,7 @@ def test_with_the_platform_down_the_bundle_tells_what_is_wrong(site: Site) -> No
     assert json.loads(parts["versions.json"])["releases"] == ["11.5.0"]
     assert json.loads(parts["machine.json"])["memory"] > 0
     assert json.loads(parts["etat.json"])["worker"] == "down"
-    assert parts["base-engine.txt"] == "ok"
+    assert (parts["base-engine.txt"], parts["base-web.txt"]) == ("ok", "ok")
     assert json.loads(parts["mises-a-jour.json"])[0]["failure"] == "le script 20-schema a échoué"
     assert "Échec de la phase « Migration »." in parts["journaux.txt"]
     assert "une ligne parmi un million" not in parts["journaux.txt"]
@@ -128,7 +128,7 @@ def test_what_is_broken_is_told_and_the_rest_is_there(site: Site) -> None:
     (site.folder / "platform/current").unlink()
     parts = bundle(site)
     assert "cette partie n'a pas pu être réunie : PlatformError" in parts["machine.json"]
-    assert "cette partie n'a pas pu être réunie : DatabaseError" in parts["mises-a-jour.json"]
+    assert "cette partie n'a pas pu être réunie : StateError : la base" in parts["mises-a-jour.json"]
     assert parts["base-engine.txt"] != "ok"
     assert json.loads(parts["configuration.json"])
 

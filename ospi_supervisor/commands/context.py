@@ -17,7 +17,7 @@ from ospi_supervisor.accounts import Accounts
 from ospi_supervisor.administration import Administration
 from ospi_supervisor.config import Config, load_config
 from ospi_supervisor.diagnostics import Diagnostics
-from ospi_supervisor.errors import in_words, printable
+from ospi_supervisor.errors import SupervisorError, in_words, printable
 from ospi_supervisor.operations import Operations
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
@@ -64,6 +64,15 @@ class Session:
         """One line of the « traçabilité »."""
         self.operations.record(action, by=self.person, detail=printable(detail), allowed=allowed)
 
+    def record_if_possible(self, action: str, detail: str = "", *, allowed: bool = True) -> None:
+        """The same; where the « traçabilité » is what is broken, a warning on standard error."""
+        try:
+            self.record(action, detail, allowed=allowed)
+        except (SupervisorError, OSError) as error:
+            click.echo(
+                f"avertissement : ceci n'a pas pu être inscrit dans la traçabilité : {in_words(error)}", err=True
+            )
+
     @contextmanager
     def recording_failure(self, action: str, detail: str = "") -> Iterator[None]:
         """Record `action`, with why, as a refusal where the block fails.
@@ -75,7 +84,7 @@ class Session:
             yield
         except BaseException as error:  # Ctrl-C too: what it stops may be half done
             why = in_words(error) if isinstance(error, Exception) else "interrompu"
-            self.record(action, f"{detail} : {why}" if detail else why, allowed=False)
+            self.record_if_possible(action, f"{detail} : {why}" if detail else why, allowed=False)
             raise
 
 

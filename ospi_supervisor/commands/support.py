@@ -61,4 +61,4 @@ def diagnostics(session: Session, file: Path) -> None:
         error.filename = str(file)  # rather than the name that it has while it is written
         raise
     click.echo(f"{file} : à envoyer au support, {session.config.support.email}")
-    session.record("diagnostic réuni", str(file))
+    session.record_if_possible("diagnostic réuni", str(file))

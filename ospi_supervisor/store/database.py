@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from peewee import Database, OperationalError, RawQuery, SchemaManager, SqliteDatabase
+from peewee import Database, DatabaseError, OperationalError, RawQuery, SchemaManager, SqliteDatabase
 
 from ospi_supervisor.errors import ConfigurationError, StateError
 from ospi_supervisor.files import fsync_dir
@@ -17,6 +17,8 @@ from ospi_supervisor.files import fsync_dir
 BUSY_TIMEOUT_SECONDS = 15
 LAST_NUMBER = 2**63 - 1
 """The greatest number that a database can hold."""
+DAMAGED = (DatabaseError, sqlite3.DatabaseError)
+"""What an error of SQLite's is, itself and not a kind of it, where the file is no database or a torn one."""
 Result = TypeVar("Result")
 
 
@@ -39,7 +41,8 @@ def create_tables(database: Database, models: tuple[type[Any], ...]) -> None:
 
 
 class WritableDatabase:
-    """A database that this process writes: write-ahead log, durable commits, foreign keys.
+    """A database that this process writes: write-ahead log, durable commits, foreign keys. StateError where it cannot
+    be opened.
 
     One connection serves all threads behind a lock: a transaction here takes a few milliseconds.
     """
@@ -48,12 +51,13 @@ class WritableDatabase:
         self.path = sqlite_path(url)
         self._lock = threading.RLock()
         existed = self.path.exists()
-        if not existed:
-            _make(self.path, models, mode)
         self.database = _sqlite(str(self.path), {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1})
-        self.database.connect()
-        if existed:
-            create_tables(self.database, models)  # those that a former version of the program did not have
+        with _naming(self.path):
+            if not existed:
+                _make(self.path, models, mode)
+            self.database.connect()
+            if existed:
+                create_tables(self.database, models)  # those that a former version of the program did not have
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
@@ -61,7 +65,7 @@ class WritableDatabase:
 
         IMMEDIATE: one that reads before it writes would otherwise fail at once when another process writes.
         """
-        with self._lock:
+        with self._lock, _naming(self.path):
             try:
                 with self.database.atomic("IMMEDIATE"):
                     yield self.database
@@ -70,6 +74,12 @@ class WritableDatabase:
                     f"l'état du superviseur ne peut pas être écrit ({_first(error)}) ;"
                     f" libérez de l'espace sur le disque qui porte {self.path.parent}"
                 ) from error
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Have the connection for queries that change nothing; StateError where they cannot be answered."""
+        with self._lock, _naming(self.path):
+            yield
 
     def close(self) -> None:
         """Close the connection."""
@@ -95,8 +105,11 @@ class ReadOnlyDatabase:
         self._live = _sqlite(f"file:{_escaped(self._path)}?mode=ro", {})
 
     def read(self, query: Callable[[Database], Result]) -> Result:
-        """What `query` finds, in one consistent view; an empty database where there is none yet."""
-        with self._lock:
+        """What `query` finds, in one consistent view; an empty database where there is none yet.
+
+        StateError where it cannot be read.
+        """
+        with self._lock, _naming(self._path):
             if not self._path.exists():
                 return self._read_empty(query)
             if not self._log.exists():
@@ -124,6 +137,14 @@ class ReadOnlyDatabase:
         followed = self._log_index.exists() or not self._log.exists()
         return changed_at, self._log.exists(), self.read(pragma) if followed else 0
 
+    def integrity(self) -> list[str]:
+        """What SQLite says of the database: `ok`, or what is wrong with it."""
+
+        def check(database: Database) -> list[str]:
+            return [str(row[0]) for row in RawQuery("PRAGMA integrity_check").tuples().execute(database)]
+
+        return self.read(check)
+
     def close(self) -> None:
         """Close the connection."""
         with self._lock:
@@ -145,9 +166,27 @@ class ReadOnlyDatabase:
             return query(empty)
 
 
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """StateError that names the database at `path` where SQLite finds it damaged, or cannot get at it."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        if type(error) in DAMAGED:
+            raise StateError(
+                f"la base {path} est endommagée ({_first(error)}) ; n'y touchez pas et contactez le support, avec"
+                " l'archive que réunit « ospi-supervisor diagnostics FICHIER.zip »"
+            ) from error
+        if isinstance(error, OperationalError | sqlite3.OperationalError):
+            raise StateError(
+                f"la base {path} ne peut pas être lue ({_first(error)}) ; vérifiez ses droits et son disque"
+            ) from error
+        raise
+
+
 def _first(error: BaseException) -> BaseException:
     """What began it: a full disk ends the transaction, and its rollback then fails in its turn."""
-    while isinstance(error.__context__, OperationalError | sqlite3.OperationalError):
+    while isinstance(error.__context__, DatabaseError | sqlite3.DatabaseError):
         error = error.__context__
     return error
 

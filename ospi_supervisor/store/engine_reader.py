@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from peewee import Database, RawQuery
+from peewee import Database
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.unlock import Challenge
@@ -60,7 +60,10 @@ class SettingRow:
 
 
 class EngineReader:
-    """What there is to know of updates. An engine that never ran yet has none."""
+    """What there is to know of updates. An engine that never ran yet has none.
+
+    Every method raises StateError where the database cannot be read.
+    """
 
     def __init__(self, url: str) -> None:
         self._database = ReadOnlyDatabase(url, ENGINE_MODELS)
@@ -182,11 +185,7 @@ class EngineReader:
 
     def integrity(self) -> list[str]:
         """What SQLite says of the database: `ok`, or what is wrong with it."""
-
-        def check(database: Database) -> list[str]:
-            return [str(row[0]) for row in RawQuery("PRAGMA integrity_check").tuples().execute(database)]
-
-        return self._database.read(check)
+        return self._database.integrity()
 
     def awaiting_intervention(self) -> int | None:
         """The update that left the platform in need of the support, who did not release it yet."""

@@ -4,13 +4,11 @@ One connection serves all threads behind a lock: each call takes well under a mi
 many threads then hold no connection of their own.
 """
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-from peewee import IntegrityError, ModelDelete
+from peewee import Database, IntegrityError, ModelDelete
 
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.files import give_to_owner_of_folder
@@ -31,24 +29,24 @@ from ospi_supervisor.store.web_rows import AccountRow, AuditRow, RequestRow, Ses
 class WebStore:
     """`web.db` behind a URL such as `sqlite:////var/lib/ospi-supervisor/web/web.db`; made when absent.
 
-    The models are bound to the store made last: a process has one.
+    The models are bound to the store made last: a process has one. Every method raises StateError where the file
+    cannot be read or written.
     """
 
     def __init__(self, url: str) -> None:
-        self._lock = threading.RLock()
         self._database = WritableDatabase(url, WEB_MODELS, mode=0o600)
         give_to_owner_of_folder(self._database.path)
         self._database.database.bind(WEB_MODELS)
 
     def close(self) -> None:
         """Close the connection; the store is of no use afterwards."""
-        with self._lock:
-            self._database.close()
+        self._database.close()
 
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._lock, self._database.transaction():
-            yield
+    def _transaction(self) -> AbstractContextManager[Database]:
+        return self._database.transaction()
+
+    def _reading(self) -> AbstractContextManager[None]:
+        return self._database.reading()
 
     # --- accounts ---------------------------------------------------------------------------------------------
 
@@ -75,12 +73,12 @@ class WebStore:
 
     def accounts(self) -> list[AccountRow]:
         """Every account, by name."""
-        with self._lock:
+        with self._reading():
             return [_account_row(row) for row in Account.select().order_by(Account.username)]
 
     def password_hash(self, username: str) -> str | None:
         """The hash to hold a password against; None where there is no such account."""
-        with self._lock:
+        with self._reading():
             row = Account.get_or_none(Account.username == username)
         return None if row is None else str(row.password_hash)
 
@@ -102,7 +100,7 @@ class WebStore:
 
     def session(self, token_sha256: str) -> SessionRow | None:
         """The session of that token, if it was neither closed nor dropped."""
-        with self._lock:
+        with self._reading():
             row = Session.get_or_none(Session.token_sha256 == token_sha256)
             if row is None:
                 return None
@@ -131,7 +129,7 @@ class WebStore:
 
     def failures(self, username: str, address: str, since: datetime) -> tuple[int, int]:
         """How many sign-ins failed since then, for that account and from that address."""
-        with self._lock:
+        with self._reading():
             recent = SignInFailure.select().where(SignInFailure.at >= since)
             return (
                 recent.where(SignInFailure.username == username).count(),
@@ -147,7 +145,7 @@ class WebStore:
 
     def upload(self, upload_id: str) -> UploadRow | None:
         """The upload of that identifier."""
-        with self._lock:
+        with self._reading():
             row = Upload.get_or_none(Upload.id == upload_id)
         return None if row is None else _upload_row(row)
 
@@ -176,7 +174,7 @@ class WebStore:
 
     def uploads(self) -> list[UploadRow]:
         """Every upload, the newest first."""
-        with self._lock:
+        with self._reading():
             return [_upload_row(row) for row in Upload.select().order_by(Upload.created_at.desc())]
 
     # --- requests ---------------------------------------------------------------------------------------------
@@ -189,13 +187,13 @@ class WebStore:
 
     def request(self, request_id: int) -> RequestRow | None:
         """The request of that number."""
-        with self._lock:
+        with self._reading():
             row = Request.get_or_none(Request.id == request_id)
         return None if row is None else _request_row(row)
 
     def requests_after(self, request_id: int) -> list[RequestRow]:
         """The requests made after that one, in their order."""
-        with self._lock:
+        with self._reading():
             return [_request_row(row) for row in Request.select().where(Request.id > request_id).order_by(Request.id)]
 
     # --- audit ------------------------------------------------------------------------------------------------
@@ -214,7 +212,7 @@ class WebStore:
             query = query.where(Audit.id < before)
         if allowed is not None:
             query = query.where(Audit.allowed == allowed)
-        with self._lock:
+        with self._reading():
             return [AuditRow(**row.__data__) for row in query]
 
     def forget_refusals(self, keep: int) -> None:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from threading import Condition, Event, Lock, Thread
 from time import monotonic
 
-from peewee import PeeweeException
-
+from ospi_supervisor.errors import StateError
 from ospi_supervisor.store.engine_reader import EngineReader, EventDoc
 
 MAX_STREAMS = 64
@@ -131,7 +130,7 @@ class Hub:
                 version = self._source.data_version()
                 if woken or version != seen:
                     seen = version if self._feed() else None
-            except (PeeweeException, OSError) as error:
+            except (StateError, OSError) as error:
                 logger.warning("events cannot be read, trying again: %s", error)
             except Exception:  # whatever it is: this one thread serves every stream, and nothing would start it anew
                 logger.exception("events cannot be read, trying again")
