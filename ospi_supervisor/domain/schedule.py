@@ -4,6 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from ospi_supervisor.errors import RefusedError
+
 START_WINDOW = timedelta(hours=1)
 """How late a run may still start. A server that was off for longer waits for the next night: never at noon."""
 
@@ -11,6 +13,9 @@ INSTALL_WINDOW = timedelta(hours=4)
 """How long after its hour a planned update may still begin, or go on after a crash in which users kept the platform:
 neither a slow fetch nor a server that was off must stop the platform at breakfast. What was fetched is there the next
 night."""
+
+ASKED_LATE = timedelta(minutes=5)
+"""How long after its hour a planned update may still be asked for: its archive may arrive that much later, no more."""
 
 _ONE_DAY = timedelta(days=1)
 
@@ -43,6 +48,13 @@ def stable_delay(server_id: str, jitter: timedelta) -> timedelta:
 def is_late(planned: datetime | None, now: datetime) -> bool:
     """Whether an update planned for then must not begin any more; never where none is planned."""
     return planned is not None and now >= planned + INSTALL_WINDOW
+
+
+def check_asked_in_time(planned: datetime | None, asked: datetime) -> None:
+    """RefusedError where an update is asked for when the hour it is planned for is past: it would begin at once, at
+    an hour that nobody chose. What a worker that was down finds late was `asked` for in time."""
+    if planned is not None and asked - ASKED_LATE > planned:
+        raise RefusedError("l'heure prévue est passée pendant l'envoi ; choisissez-en une autre")
 
 
 def due_night(plan: NightlyPlan, now: datetime, last: date | None) -> date | None:

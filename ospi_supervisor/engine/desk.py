@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -10,6 +10,7 @@ import msgspec
 
 from ospi_supervisor.domain.acceptance import check_nothing_waits
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.schedule import check_asked_in_time
 from ospi_supervisor.domain.settings import check_setting
 from ospi_supervisor.engine.unlocking import Unlocking
 from ospi_supervisor.errors import BusyError, RefusedError, SupervisorError
@@ -32,6 +33,10 @@ class ImportPayload(msgspec.Struct, frozen=True):
     notice_read_at: Instant | None = None
     start_at: Instant | None = None
     version: Annotated[str, msgspec.Meta(max_length=100)] | None = None
+
+    def __post_init__(self) -> None:
+        for instant in filter(None, (self.notice_read_at, self.start_at)):
+            instant.astimezone(UTC)  # OverflowError: at the edges of time a database cannot take it
 
 
 class CancelPayload(msgspec.Struct, frozen=True):
@@ -140,6 +145,7 @@ class Desk:
             raise RefusedError(f"origine de la demande inconnue : « {request.source} »")
         if asked.notice_read_at is None:
             raise RefusedError("la notice n'a pas été lue ; lisez-la avant d'importer", code="notice_not_read")
+        check_asked_in_time(asked.start_at, request.requested_at)
         return NewUpdate(
             product=self.product,
             from_version=self.installed_version(),
@@ -203,5 +209,5 @@ def _decoded(payload: object, kind: type[Payload]) -> Payload:
     """What the request asks for; RefusedError where it is not of the expected form."""
     try:
         return msgspec.convert(payload, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, OverflowError) as error:
         raise RefusedError(f"demande illisible ({error}) ; recommencez-la depuis le superviseur") from error

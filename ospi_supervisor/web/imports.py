@@ -8,6 +8,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
+from ospi_supervisor.domain.schedule import check_asked_in_time
 from ospi_supervisor.errors import RefusedError, SupervisorError
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.web.auth import confirm_recent_sign_in
@@ -163,6 +164,7 @@ def _ask_worker(upload_id: str) -> int | None:
     wanted = row.import_requested or {}
     start_at = datetime.fromisoformat(wanted["start_at"]) if wanted["start_at"] else None
     try:
+        check_asked_in_time(start_at, now())
         number = operations.request_import(row.id, by=wanted["by"], source="import", start_at=start_at)
     except SupervisorError as error:
         operations.uploads.note_request(row, request=None, error=str(error))

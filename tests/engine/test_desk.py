@@ -79,6 +79,9 @@ def test_a_request_is_judged_once(bench: Bench) -> None:
         (importing(start_at="demain"), "demande illisible"),
         (importing(start_at="2030-01-01T00:00:00"), "demande illisible"),
         (importing(start_at=[12]), "demande illisible"),
+        (importing(start_at="9999-12-31T23:59:59-14:00"), "demande illisible"),
+        (importing(notice_read_at="0001-01-01T00:00:00+14:00"), "demande illisible"),
+        (importing(start_at=(now() - timedelta(hours=1)).isoformat()), "l'heure prévue est passée"),
         (importing(version="1" * 101), "demande illisible"),
         (importing(source="automatic"), "origine de la demande inconnue"),
         (cancelling(1, 9), "cette mise à jour est inconnue"),
@@ -124,6 +127,15 @@ def test_a_scheduled_update_waits_for_its_hour(bench: Bench) -> None:
     engine = bench.engine()
     engine.clock = lambda: now() + timedelta(hours=2)
     engine.run_due()
+    assert bench.status() is UpdateStatus.SUCCEEDED
+
+
+def test_what_was_asked_for_before_its_hour_is_served_by_a_worker_that_was_down_then(bench: Bench) -> None:
+    asked = now() - timedelta(hours=2)
+    request = replace(importing(1, start_at=(asked + timedelta(hours=1)).isoformat()), requested_at=asked)
+    desk_of(bench).judge(request)
+    assert answer(bench, 1)["accepted"]
+    bench.run()
     assert bench.status() is UpdateStatus.SUCCEEDED
 
 
