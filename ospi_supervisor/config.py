@@ -146,7 +146,7 @@ class SupportTable(Table, frozen=True, kw_only=True):
     phone: str = "04 26 10 06 36"
 
 
-class Config(Table, frozen=True, kw_only=True):
+class Document(Table, frozen=True, kw_only=True):
     """The whole file."""
 
     supervisor: SupervisorTable
@@ -157,6 +157,12 @@ class Config(Table, frozen=True, kw_only=True):
     prerequisites: Thresholds = Thresholds()
     automatic_update: AutomaticUpdateTable = AutomaticUpdateTable()
     support: SupportTable = SupportTable()
+
+
+class Config(Document, frozen=True, kw_only=True):
+    """What the file says, and `file`, where it lies; None where it was read from none."""
+
+    file: Path | None = None
 
     @property
     def paths(self) -> "StatePaths":
@@ -200,19 +206,20 @@ def load_config(path: Path) -> Config:
         raise ConfigurationError(f"configuration {path} illisible : {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"configuration {path} : ce n'est pas du TOML correct ({error})") from error
-    return parse_config(document, str(path))
+    return msgspec.structs.replace(parse_config(document, str(path)), file=path.absolute())
 
 
 def parse_config(document: dict[str, Any], origin: str = "configuration") -> Config:
     """The configuration that `document` (decoded TOML) holds; ConfigurationError names the key that is wrong."""
-    for where, unknown, accepted in unknown_keys(document, Config, ""):
+    for where, unknown, accepted in unknown_keys(document, Document, ""):
         raise ConfigurationError(
             f"{origin} : clé inconnue « {where}{unknown} » ; clés acceptées ici : {', '.join(accepted)}"
         )
     try:
-        config = msgspec.convert(document, Config, dec_hook=_decode)
+        tables = msgspec.convert(document, Document, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise ConfigurationError(f"{origin} : {in_french(str(error), _FORMS)}") from error
+    config = Config(**msgspec.structs.asdict(tables))
     _check(config, origin)
     return config
 
@@ -251,7 +258,7 @@ def _of_addresses(config: Config) -> Iterator[str]:
 
 
 def _of_paths(config: Config) -> Iterator[str]:
-    for name, path in _paths(config):
+    for name, path in named_paths(config):
         if path is not None and not path.is_absolute():
             yield f"« {name} » doit être un chemin absolu, reçu {path}"
 
@@ -260,7 +267,8 @@ def _twice(names: Iterable[str]) -> list[str]:
     return [name for name, count in Counter(names).items() if count > 1]
 
 
-def _paths(config: Config) -> Iterator[tuple[str, Path | None]]:
+def named_paths(config: Document) -> Iterator[tuple[str, Path | None]]:
+    """Every path that the file may name, under its key; None where it does not."""
     yield "supervisor.state_dir", config.supervisor.state_dir
     yield "supervisor.metrics_token_file", config.supervisor.metrics_token_file
     yield "platform.root", config.platform.root

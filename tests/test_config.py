@@ -76,7 +76,7 @@ def test_the_documentation_names_every_key_and_its_default() -> None:
 
 
 def test_the_example_is_accepted_and_shows_every_key() -> None:
-    load_config(EXAMPLE)
+    assert load_config(EXAMPLE).file == EXAMPLE
     text = EXAMPLE.read_text(encoding="utf-8")
     shown = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
     tables = {"services", "databases"}
@@ -88,6 +88,7 @@ def test_the_example_is_accepted_and_shows_every_key() -> None:
     [
         ("supervisor.stat_dir", "/x", "clé inconnue « supervisor.stat_dir » ; clés acceptées ici : listen"),
         ("autre", {}, "clé inconnue « autre »"),
+        ("file", "/x", "clé inconnue « file »"),
         ("platform.services.0.unit", "x", "clé inconnue « platform.services[0].unit »"),
         ("supervisor.state_dir", None, "clé obligatoire « supervisor.state_dir » absente"),
         ("trust", None, "clé obligatoire « trust » absente"),

@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ospi_supervisor.backup.databases import make_databases
-from ospi_supervisor.config import Config
+from ospi_supervisor.config import Config, named_paths
 from ospi_supervisor.errors import ConfigurationError
 from ospi_supervisor.mounts import mounted_below
 
 
 def check_nothing_precious_in_releases(config: Config) -> None:
-    """ConfigurationError where data, backups, state, the maintenance page or a mounted disk lie in a release.
+    """ConfigurationError where the configuration, or anything that it names, or a mounted disk lies in a release.
 
-    They would vanish with it.
+    It would vanish with it.
 
     A path through `current` is one too, whatever `current` is today: a plain folder, which `adopt` turns into a
     release, or a link.
@@ -40,13 +40,11 @@ def _releases(root: Path) -> list[Path]:
 
 
 def _precious(config: Config) -> Iterator[Path]:
-    yield from config.platform.data_dirs
+    if config.file is not None:
+        yield config.file
+    yield from (path for key, path in named_paths(config) if path is not None and key != "platform.root")
     for database in make_databases(config.platform.databases):
         yield from sorted(database.files())
-    yield config.backup.directory
-    yield config.supervisor.state_dir
-    yield config.maintenance.flag
-    yield config.maintenance.page_dir
 
 
 def _places(path: Path) -> set[Path]:

@@ -36,7 +36,7 @@ class Prerequisites:
 
     def do(self, run: Run) -> Facts:
         """RefusedError naming every rule that refuses, or the service of which nothing can be told; ConfigurationError
-        where data lie in a release.
+        where data or configuration lie in a release.
 
         The facts say which services run, and in which boot of the machine, for phase 6.
         """

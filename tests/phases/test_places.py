@@ -8,9 +8,10 @@ import pytest
 
 from ospi_supervisor.bootstrap import make_adapters, make_administration
 from ospi_supervisor.checks import CHECKS
-from ospi_supervisor.config import Config
+from ospi_supervisor.config import Config, load_config
 from ospi_supervisor.errors import ConfigurationError
 from ospi_supervisor.phases.places import check_nothing_precious_in_releases
+from tests.support.site import Site
 from tests.support.system import require_root
 from tests.support.tmpfs import small_disk
 
@@ -20,6 +21,7 @@ Tables = dict[str, dict[str, Any]]
 def through(folder: Path) -> list[Tables]:
     """Each key that names what must stay, with a path in `folder`."""
     database = {"name": "p", "url": f"sqlite:///{folder}/p.db"}
+    server = {"name": "p", "url": "postgresql://u@h:5432/p"}
     return [
         {"platform": {"data_dirs": [f"{folder}/data"]}},
         {"platform": {"databases": [database]}},
@@ -27,10 +29,17 @@ def through(folder: Path) -> list[Tables]:
         {"supervisor": {"state_dir": f"{folder}/state"}},
         {"maintenance": {"flag": f"{folder}/flag"}},
         {"maintenance": {"page_dir": f"{folder}/page"}},
+        {"supervisor": {"metrics_token_file": f"{folder}/token"}},
+        {"platform": {"databases": [server | {"password_file": f"{folder}/password"}]}},
+        {"platform": {"ca_bundle": f"{folder}/ca.pem"}},
+        {"trust": {"root": f"{folder}/root.json"}},
+        {"trust": {"support_key": f"{folder}/support.pub.pem"}},
+        {"automatic_update": {"proxy_password_file": f"{folder}/proxy-password"}},
+        {"automatic_update": {"ca_bundle": f"{folder}/ca.pem"}},
     ]
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(13))
 @pytest.mark.parametrize("place", ["current", "releases/11.5.0", "elsewhere/../current", "alias"])
 @pytest.mark.parametrize("current_is_a_link", [True, False])
 def test_a_path_in_a_release_is_refused(
@@ -45,6 +54,15 @@ def test_a_path_in_a_release_is_refused(
     (root / "alias").symlink_to("current")
     with pytest.raises(ConfigurationError, match="est dans une version"):
         check_nothing_precious_in_releases(make_config(**through(root / place)[number]))
+
+
+def test_a_configuration_in_a_release_is_refused(site: Site) -> None:
+    place = site.config.platform.root / "current/supervisor.toml"
+    site.config_path.rename(place)
+    config = load_config(place)
+    with pytest.raises(ConfigurationError, match=r"current/supervisor\.toml est dans une version"):
+        make_administration(config).adopt("11.5.0")
+    assert any("supervisor.toml" in finding.message for finding in make_administration(config).check())
 
 
 def test_a_release_whose_own_link_leads_out_is_refused_too(make_config: Callable[..., Config], tmp_path: Path) -> None:
