@@ -94,7 +94,7 @@ def judge(facts: MachineFacts, needs: Requirements, thresholds: Thresholds) -> l
         _cores(facts, thresholds),
         _memory(facts, thresholds),
         *(_free_disk(disk, thresholds) for disk in facts.disks),
-        *(_room(disk) for disk in facts.disks if disk.needed),
+        *(_room(disk, thresholds) for disk in facts.disks if disk.needed),
         *(_missing_mount(place) for place in facts.missing_mounts),
         _public_address(facts),
         _operating_system(facts, needs),
@@ -163,13 +163,15 @@ def _free_disk(disk: Disk, thresholds: Thresholds) -> Judgement:
     )
 
 
-def _room(disk: Disk) -> Judgement:
-    ok = disk.free >= disk.needed
+def _room(disk: Disk, thresholds: Thresholds) -> Judgement:
+    """What the update writes comes on top of the free part: so both rules still hold once it has written it."""
+    required = disk.needed + (disk.free + disk.used) * thresholds.free_disk_percent / 100
+    ok = disk.free >= required
     return Judgement(
         rule="room",
         label=f"Place pour cette mise à jour ({disk.role})",
         measured=f"{size(disk.free)} libres ({disk.path})",
-        required=size(disk.needed),
+        required=f"{size(disk.needed)} en plus des {number(thresholds.free_disk_percent)} %, soit {size(required)}",
         verdict=Verdict.OK if ok else Verdict.REFUSED,
         remedy="" if ok else f"Libérez de l'espace sur le disque qui porte {disk.path}, ou agrandissez-le.",
     )

@@ -62,8 +62,8 @@ def test_a_fit_machine_passes_every_rule_in_the_seeds_order() -> None:
         ("free_disk", {"disks": (replace(DISK, free=30, used=70),)}, "ok"),
         ("free_disk", {"disks": (replace(DISK, free=29, used=71),)}, "refused"),
         ("free_disk", {"disks": (replace(DISK, free=0, used=0),)}, "refused"),
-        ("room", {"disks": (replace(DISK, needed=50),)}, "ok"),
-        ("room", {"disks": (replace(DISK, needed=51),)}, "refused"),
+        ("room", {"disks": (replace(DISK, needed=20),)}, "ok"),
+        ("room", {"disks": (replace(DISK, needed=21),)}, "refused"),
         ("mounts", {"missing_mounts": ("/srv/ospi",)}, "refused"),
         ("public_address", {"public_address_error": "connexion refusée"}, "refused"),
     ],
@@ -72,6 +72,14 @@ def test_thresholds(rule: str, change: dict[str, object], verdict: str) -> None:
     judgement = verdict_of(rule, replace(FACTS, **change))  # type: ignore[arg-type]
     assert judgement.verdict == verdict
     assert bool(judgement.remedy) is (verdict != "ok")
+
+
+def test_the_room_is_needed_on_top_of_the_free_part() -> None:
+    judgement = verdict_of("room", replace(FACTS, disks=(replace(DISK, free=500, used=500, needed=250),)))
+    assert (judgement.measured, judgement.required) == (
+        "500 octets libres (/opt)",
+        "250 octets en plus des 30 %, soit 550 octets",
+    )
 
 
 def test_each_disk_is_judged() -> None:
