@@ -1,0 +1,164 @@
+"""Suivi in a real browser: it loses and repeats nothing, and says what is so."""
+
+import signal
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from tests.support.site import now
+from tests.support.web_process import WebProcess
+
+pytestmark = pytest.mark.system
+
+
+def follow(page: Page, web: WebProcess) -> int:
+    number = web.site.update()
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    return number
+
+
+def log(web: WebProcess, number: int, first: int, count: int) -> None:
+    for line in range(first, first + count):
+        web.site.event(number, "log", Phase.STAGE, level="info", message=f"ligne {line}.")
+
+
+def journal(page: Page) -> list[str]:
+    return page.locator("#journal li span").all_inner_texts()
+
+
+def test_phases_move_without_reloading(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    page.evaluate("window.untouched = true")
+    web.site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    web.site.phase(number, Phase.STAGE, PhaseStatus.DOING)
+    expect(page.locator('[data-phase="verify"]')).to_have_attribute("data-status", "done")
+    stage = page.locator('[data-phase="stage"]')
+    expect(stage).to_have_attribute("data-status", "doing")
+    web.site.event(number, "progress", Phase.STAGE, percent=42.0, message="1 200 fichiers")
+    expect(stage.locator("progress")).to_have_attribute("value", "42")
+    expect(stage.locator(".message")).to_have_text("1 200 fichiers")
+    web.site.engine.set_failure(number, Phase.STAGE, "disque plein")
+    web.site.engine.finish(number, UpdateStatus.FAILED, now())
+    web.site.event(number, "end", Phase.STAGE, status="failed")
+    expect(page.locator("#etat")).to_contain_text("Disque plein.")
+    assert page.evaluate("window.untouched")
+
+
+def test_no_event_is_lost_or_repeated_across_a_kill(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    web.stop(signal.SIGKILL)
+    log(web, number, 3, 3)
+    expect(page.locator("#liaison")).to_contain_text("La mise à jour continue")
+    web.start()
+    log(web, number, 6, 3)
+    expect(page.locator("#journal li")).to_have_count(9)
+    page.wait_for_timeout(500)
+    assert journal(page) == [f"ligne {line}." for line in range(9)]
+    expect(page.locator("#liaison")).to_be_hidden()
+
+
+def test_cancelling_takes_two_clicks_and_survives_a_refresh(page: Page, web: WebProcess) -> None:
+    page.clock.install()
+    follow(page, web)
+    expect(page.get_by_text("Annuler cette mise à jour")).to_be_hidden()
+    page.click("text=Annuler la mise à jour…")
+    with page.expect_response("**/etat**"):
+        page.clock.run_for(60_000)
+    expect(page.get_by_text("La plateforme reste en version 11.5.0.")).to_be_visible()
+    assert not web.site.operations.web.requests_after(0)
+    page.click("text=Annuler cette mise à jour")
+    expect(page.locator("body")).to_contain_text("annulation est transmise")
+    [request] = web.site.operations.web.requests_after(0)
+    assert request.kind == "cancel"
+
+
+def hide(page: Page, hidden: bool = True) -> None:
+    """What the browser tells a tab that goes behind another, or comes back; without a screen it tells nothing."""
+    page.evaluate(
+        "hidden => { Object.defineProperty(document, 'hidden', { configurable: true, value: hidden });"
+        " document.dispatchEvent(new Event('visibilitychange')); }",
+        hidden,
+    )
+
+
+def test_tabs_that_nobody_sees_leave_the_server_to_the_others(page: Page, web: WebProcess) -> None:
+    """A browser keeps six connections to a server at most."""
+    follow(page, web)
+    for _ in range(6):
+        hide(page)
+        page = page.context.new_page()
+        page.goto(f"{web.url}/mises-a-jour/suivi", timeout=15_000)
+    page.goto(f"{web.url}/mises-a-jour/historique", timeout=15_000)
+    expect(page.locator("table")).to_be_visible()
+
+
+def test_a_tab_seen_again_goes_on_where_it_stood(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    hide(page)
+    log(web, number, 3, 3)
+    web.site.engine.request_cancel(number)
+    page.wait_for_timeout(1000)
+    assert len(journal(page)) == 3
+    hide(page, False)
+    expect(page.locator("#etat")).to_contain_text("Annulation demandée")
+    expect(page.locator("#journal li")).to_have_count(6)
+    log(web, number, 6, 3)
+    expect(page.locator("#journal li")).to_have_count(9)
+    assert journal(page) == [f"ligne {line}." for line in range(9)]
+
+
+def refuse_streams(page: Page) -> list[str]:
+    """The server streams nothing to that page; what it accepts, each time that it asks for events."""
+    asked: list[str] = []
+
+    def no_stream(route: Route) -> None:
+        asked.append(route.request.headers["accept"])
+        if "event-stream" in asked[-1]:
+            route.fulfill(status=503)
+        else:
+            route.continue_()
+
+    page.route("**/events?*", no_stream)
+    return asked
+
+
+def test_a_tab_that_polls_does_not_poll_twice_once_seen_again(page: Page, web: WebProcess) -> None:
+    asked = refuse_streams(page)
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    for hidden in (True, False, True, False):
+        hide(page, hidden)
+    log(web, number, 3, 3)
+    expect(page.locator("#journal li")).to_have_count(6)
+    asked.clear()
+    page.wait_for_timeout(5000)
+    assert 1 <= len(asked) <= 3, "one loop asks every two seconds"
+    assert not any("event-stream" in accept for accept in asked)
+
+
+def test_without_a_stream_the_page_polls(page: Page, web: WebProcess) -> None:
+    refuse_streams(page)
+    number = follow(page, web)
+    log(web, number, 0, 3)
+    expect(page.locator("#journal li")).to_have_count(3)
+    log(web, number, 3, 700)
+    expect(page.locator("#journal li")).to_have_count(703)
+    assert journal(page)[-1] == "ligne 702."
+
+
+def test_a_flood_of_output_leaves_the_page_usable(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    with web.site.engine.transaction():
+        for batch in range(100):
+            lines = "\n".join(f"sortie {100 * batch + line}" for line in range(100))
+            web.site.event(number, "log", Phase.MIGRATE, level="output", message=lines)
+    expect(page.locator("#sortie")).to_contain_text("sortie 9999")
+    assert len(page.inner_text("#sortie").splitlines()) <= 200
+    page.goto(f"{web.url}/mises-a-jour/historique")
+    expect(page.locator("table")).to_be_visible()
