@@ -127,8 +127,10 @@ class ReleaseHooks:
             )
 
     def changed_folders(self, run: Run) -> list[Path]:
-        """Where hooks write: the data and the new release."""
-        return [*self.config.platform.data_dirs, self.releases.path(manifest_of(run).version)]
+        """Where hooks write: the data, the folders of SQLite databases, and the new release."""
+        platform = self.config.platform
+        files = [table.sqlite_file.resolve() for table in platform.databases if table.sqlite_file]
+        return [*platform.data_dirs, *(file.parent for file in files), self.releases.path(manifest_of(run).version)]
 
     def _environment(self, run: Run, manifest: Manifest) -> dict[str, str]:
         """The environment that the contract promises to hooks."""
