@@ -6,6 +6,7 @@ Nothing here acts on the platform: a request is written to `web.db`, the worker 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ospi_supervisor.archive.header import Header
@@ -46,6 +47,7 @@ class Operations:
         self.web = WebStore(sqlite_url(config.paths.web_db))
         self.automatic = AutomaticView(config, self.reader, self.installed_version, clock)
         self.uploads = Uploads(config, self.web, trust=self.trust, judge=self.judge, clock=clock)
+        self._asking_for_backup = Lock()
 
     def trust(self) -> Trust:
         """The newest root of trust that this server accepted."""
@@ -105,11 +107,13 @@ class Operations:
         return self._request("import", payload, by=by, source=source)
 
     def request_cancel(self, update_id: int, *, by: str, source: str) -> int:
-        """Ask for the end of an update; the request's number. RefusedError where it is unknown or has ended."""
+        """Ask for the end of an update; the request's number. RefusedError where it is unknown, or has ended otherwise
+        than by being cancelled."""
         update = self.reader.update(update_id)
         if update is None:
             raise RefusedError(f"il n'y a pas de mise à jour n° {update_id}", code="unknown")
-        if UpdateStatus(update["status"]).is_final:
+        status = UpdateStatus(update["status"])
+        if status.is_final and status is not UpdateStatus.CANCELLED:
             raise RefusedError(f"la mise à jour n° {update_id} est déjà terminée", code="too_late")
         return self._request("cancel", {"update_id": update_id}, by=by, source=source)
 
@@ -153,8 +157,13 @@ class Operations:
         return self._request(RUN, {}, by=by, source=source)
 
     def request_backup(self, *, by: str, source: str) -> int:
-        """Ask for a full backup, now; the request's number. The worker answers it when it is done."""
-        return self._request("backup", {}, by=by, source=source)
+        """Ask for a full backup, now; the request's number, that of the one before while the worker has not answered
+        it. The worker answers when the backup is done."""
+        with self._asking_for_backup:
+            asked = [request.id for request in self.web.requests_after(0) if request.kind == "backup"]
+            if asked and self.reader.answer(asked[-1]) is None:
+                return asked[-1]
+            return self._request("backup", {}, by=by, source=source)
 
     def record(self, action: str, *, by: str, detail: str = "", allowed: bool = True) -> None:
         """One line of the « traçabilité » about something done, or refused, from the shell."""

@@ -125,6 +125,8 @@ def test_a_cancellation_is_asked_for_while_the_update_goes_on(
     for unknown in (number, 99):
         with pytest.raises(RefusedError):
             operations.request_cancel(unknown, by="admin", source="import")
+    cancelled = site.update(UpdateStatus.CANCELLED)
+    assert operations.request_cancel(cancelled, by="admin", source="import") == request.id + 1
 
 
 def test_the_status_document(site: Site, operations: Operations) -> None:

@@ -162,6 +162,8 @@ class Desk:
         update = self.store.load(_decoded(request.payload, CancelPayload).update_id)
         if update is None:
             raise RefusedError("cette mise à jour est inconnue", code="unknown")
+        if update.status is UpdateStatus.CANCELLED or (update.cancel_requested and not update.status.is_final):
+            return update.id  # the button was pressed twice
         phase = _phase_of(update)
         if update.status.is_final or update.failed_phase is not None or not rule_of(phase).cancellable:
             raise RefusedError(
@@ -178,6 +180,8 @@ class Desk:
     def _resume(self, request: RequestRow, now: datetime) -> int:
         update_id = _decoded(request.payload, ResumePayload).update_id
         update = self.store.load(update_id)
+        if update is not None and update.status is UpdateStatus.RUNNING:
+            return update_id  # the button was pressed twice
         if update is None or self.store.awaiting_intervention() != update_id:
             raise RefusedError(f"la mise à jour n° {update_id} n'attend pas d'intervention", code="not_stopped")
         self._check_idle()

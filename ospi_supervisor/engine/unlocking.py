@@ -29,12 +29,15 @@ class Unlocking:
         return None if self.store.awaiting_intervention() is None else self.find_trouble()
 
     def release(self, code: str, by: str, trouble: str | None, now: datetime) -> int:
-        """Release the failure that `code` was made for; its update's number.
+        """Release the failure that `code` was made for; its update's number. Nothing is left to do where that was
+        released, and the version did not fail again since: a code given twice is no error.
 
         RefusedError where the code proves nothing, was used, or would let a platform in `trouble` be updated.
         """
         lock = self._lock_of(decode_code(code))
         if lock.released:
+            if self.store.locked_by(lock.product, lock.version) is None:
+                return lock.update_id
             raise RefusedError("ce code a déjà servi ; il ne sert qu'une fois", code="used")
         update = self.store.load(lock.update_id)
         if update is None or not update.status.is_final:

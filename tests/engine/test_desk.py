@@ -159,6 +159,31 @@ def test_an_update_that_did_not_begin_is_cancelled_at_once(bench: Bench, start_a
     assert bench.traced() == []
 
 
+@pytest.mark.parametrize("start_at", [None, now() + timedelta(days=1)], ids=["queued", "scheduled"])
+def test_what_is_cancelled_twice_is_cancelled(bench: Bench, start_at: Any) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing(1, start_at=start_at and start_at.isoformat()))
+    for number in (2, 3):
+        desk.judge(cancelling(number, 1))
+        assert answer(bench, number) == {"accepted": True, "message": "", "update_id": 1}
+    assert bench.journal("warning") == ["Annulation demandée par bob."]
+    assert [kind for kind, _ in bench.events()].count("end") == 1
+
+
+def test_a_running_update_that_is_asked_twice_to_stop_stops(bench: Bench) -> None:
+    desk = desk_of(bench)
+    desk.judge(importing(1))
+
+    def cancel_twice(_run: Run) -> None:
+        desk.judge(cancelling(2, 1))
+        desk.judge(cancelling(3, 1))
+
+    bench.run({"did stage": cancel_twice, "undo stage": lambda _run: desk.judge(cancelling(4, 1))})
+    assert [answer(bench, number)["accepted"] for number in (2, 3, 4)] == [True, True, True]
+    assert bench.status() is UpdateStatus.CANCELLED
+    assert bench.journal("warning").count("Annulation demandée par bob.") == 1
+
+
 @pytest.mark.parametrize("phase", list(Phase))
 def test_a_running_update_is_cancelled_only_before_maintenance(bench: Bench, phase: Phase) -> None:
     desk = desk_of(bench)

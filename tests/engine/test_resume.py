@@ -102,6 +102,14 @@ def test_only_an_update_that_waits_is_taken_up(bench: Bench, update_id: object) 
     assert bench.status() is UpdateStatus.ROLLED_BACK
 
 
+def test_a_button_pressed_twice_takes_it_up_once(bench: Bench) -> None:
+    stop_in(bench, "did health", "undo stop")
+    for number in (1, 2):
+        desk_of(bench).judge(resuming(number))
+        assert answer(bench, number) == {"accepted": True, "message": "", "update_id": 1}
+    assert bench.journal("warning").count("Reprise demandée par bob.") == 1
+
+
 def test_a_platform_that_was_reopened_by_hand_keeps_what_was_entered_since(bench: Bench) -> None:
     stop_in(bench, "did health", "undo migrate")
     page = bench.folder / "effects" / "maintenance"

@@ -1,6 +1,7 @@
 """The page Sauvegardes: what the worker published, and « Sauvegarder maintenant »."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
@@ -105,6 +106,14 @@ def test_it_is_made_once(site: Site, admin: Browser, backups: Backups) -> None:
     answer(site, backups, number)
     answer(site, backups, number)
     assert len(backups.snapshots.list()) == 1
+
+
+def test_pressed_twice_it_is_one_backup(site: Site, admin: Browser, backups: Backups) -> None:
+    browsers = [admin, *(site.browser() for _ in range(5))]
+    with ThreadPoolExecutor(len(browsers)) as pool:
+        [number] = set(pool.map(lambda browser: press(site, browser), browsers))
+    answer(site, backups, number)
+    assert press(site, admin) != number
 
 
 def test_a_request_that_waited_too_long_is_refused(site: Site, admin: Browser, backups: Backups) -> None:
