@@ -253,7 +253,8 @@ def _of_platform(config: Config) -> Iterator[str]:
 def _of_addresses(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"(/[a-z0-9-]+)+", config.supervisor.url_prefix):
         yield "« supervisor.url_prefix » doit être de la forme /superviseur"
-    if not re.fullmatch(r".+:\d+", config.supervisor.listen):
+    listen = re.fullmatch(r".+:([0-9]{1,5})", config.supervisor.listen)
+    if listen is None or int(listen[1]) > 65535:  # waitress would take another port
         yield "« supervisor.listen » doit être de la forme 127.0.0.1:8810"
 
 

@@ -102,6 +102,7 @@ def test_the_example_is_accepted_and_shows_every_key() -> None:
         ("platform.services.1.stop", None, "le service « calculs » demande soit"),
         ("supervisor.url_prefix", "superviseur/", "« supervisor.url_prefix »"),
         ("supervisor.listen", "8810", "« supervisor.listen »"),
+        ("supervisor.listen", "127.0.0.1:88100", "« supervisor.listen »"),
         ("automatic_update.hour", 24, "clé « automatic_update.hour » : un entier d'au plus 23 est attendu"),
         ("automatic_update.jitter", -1, "clé « automatic_update.jitter » : un entier d'au moins 0 est attendu"),
         ("automatic_update.hosts", {"rocky": "api.fr"}, "une adresse de la forme https://HÔTE/CHEMIN/ est attendue"),

@@ -73,6 +73,16 @@ def fronted(vendor: Path, tmp_path: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{front}/"
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1x", "127.0.0.1:99999", "127.0.0.1", "", "nulle-part.invalid:8820"])
+def test_an_address_that_is_none_is_wrong_usage(vendor: Path, address: str) -> None:
+    command = [*serve_command(0)[:-1], address]
+    refused = subprocess.run(command, cwd=vendor, capture_output=True, text=True, timeout=60, check=False)
+    assert refused.returncode == 2, refused.stderr
+    assert "--listen" in refused.stderr
+    assert f"« {address.removesuffix(':8820')}" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 @pytest.mark.system
 def test_behind_nginx_as_documented(fronted: str, vendor: Path, tmp_path: Path) -> None:
     built = (vendor / "built" / "pmsipilot-11.6.0.ospi").read_bytes()

@@ -1,5 +1,7 @@
 """`ospi-release serve` and `ospi-release customer`: the customer area and who may enter it."""
 
+import re
+import socket
 import sys
 from pathlib import Path
 
@@ -23,10 +25,22 @@ _CUSTOMERS = click.option(
 )
 
 
+def _listening_address(context: click.Context, option: click.Parameter, text: str) -> str:
+    """`text` where it names an address; waitress takes a port that is too large for another one."""
+    form = re.fullmatch(r"(\[[^\]]+\]|[^\s:]+):([0-9]{1,5})", text)
+    if form is None or int(form[2]) > 65535:
+        raise click.BadParameter(f"« {text} » : attendu HÔTE:PORT, par exemple 127.0.0.1:8820")
+    try:
+        socket.getaddrinfo(form[1].strip("[]"), form[2])
+    except OSError as error:
+        raise click.BadParameter(f"« {form[1]} » ne mène à aucune adresse") from error
+    return text
+
+
 @click.command(name="serve")
 @click.option("--repository", required=True, type=click.Path(file_okay=False, path_type=Path), help="Dossier du dépôt.")
 @_CUSTOMERS
-@click.option("--listen", default="127.0.0.1:8820", show_default=True, metavar="HÔTE:PORT")
+@click.option("--listen", default="127.0.0.1:8820", show_default=True, metavar="HÔTE:PORT", callback=_listening_address)
 @click.option(
     "--accel", metavar="ADRESSE", help="Adresse interne de nginx pour le dossier « targets » (X-Accel-Redirect)."
 )
