@@ -10,6 +10,7 @@ from demo.layout import REPOSITORY
 from ospi_supervisor.domain.lifecycle import Phase
 from tests.conftest import PATIENCE_MS
 from tests.support.demo import Place, RunningDemo
+from tests.support.prepared import lay_out_prepared
 
 SCREENSHOTS = REPOSITORY / "test-results" / "screenshots"
 Shoot = Callable[..., None]
@@ -26,7 +27,7 @@ look();
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     """A fresh demonstration on release 11.5.0, shared by a module's tests."""
-    running = RunningDemo(tmp_path_factory.mktemp("demo") / "état")
+    running = RunningDemo(lay_out_prepared(tmp_path_factory.mktemp("demo") / "état").root)
     yield running
     if running.process.poll() is None:
         running.stop()

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Shoot, sign_in
 from tests.support.demo import Client, RunningDemo
+from tests.support.prepared import lay_out_prepared
 
 pytestmark = pytest.mark.system
 
@@ -19,7 +20,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     east = 12 - datetime.now(UTC).hour
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", f"Etc/GMT{-east:+d}")  # POSIX counts hours west of Greenwich
-        running = RunningDemo(tmp_path_factory.mktemp("demo") / "démo")
+        running = RunningDemo(lay_out_prepared(tmp_path_factory.mktemp("demo") / "démo").root)
         yield running
         running.stop()
 

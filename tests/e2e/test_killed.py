@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.demo import Client, RunningDemo, begin_update, wait_for
+from tests.support.prepared import lay_out_prepared
 from tests.support.stream import Stream
 
 pytestmark = pytest.mark.system
@@ -33,7 +34,7 @@ def test_web_and_worker_killed_on_the_way_and_the_follower_misses_nothing(demo: 
 @pytest.fixture
 def another_demo(tmp_path: Path) -> Iterator[RunningDemo]:
     """A demonstration of one test's own."""
-    running = RunningDemo(tmp_path / "demo")
+    running = RunningDemo(lay_out_prepared(tmp_path / "demo").root)
     yield running
     running.stop()
 

@@ -13,11 +13,12 @@ from typing import Any
 import psutil
 import requests
 
-from demo.layout import REPOSITORY, Layout
+from demo.layout import REPOSITORY
 from demo.prepare import ADMINISTRATOR, free_port, prepare
 from ospi_supervisor.config import load_config
 from ospi_supervisor.platform.proxy import Kind
 from tests.support.demo import Place, wait_for
+from tests.support.prepared import lay_out_prepared
 from tests.support.proxies import serve
 
 STOP_SECONDS = 60
@@ -42,7 +43,7 @@ class Deployment(Place):
     def __init__(
         self, folder: Path, kind: Kind, accounts: Accounts | None = None, python: Path = Path(sys.executable)
     ) -> None:
-        self.layout = Layout(folder)
+        self.layout = lay_out_prepared(folder)
         self.port, self._web_port = free_port(), free_port()
         self._accounts = accounts
         self._python = python
