@@ -61,15 +61,20 @@ def create(session: Session) -> None:
 
 @backup.command()
 @click.argument("snapshot_id", metavar="ID")
+@json_option
 @pass_session
-def verify(session: Session, snapshot_id: str) -> None:
+def verify(session: Session, snapshot_id: str, as_json: bool) -> None:
     """Relire la sauvegarde ID ; 1 si elle est endommagée."""
     problems = session.administration.snapshots.verify(snapshot_id)
-    for problem in problems:
-        click.echo(problem)
+    if as_json:
+        print_json({"id": snapshot_id, "problems": list(problems)})
+    else:
+        for problem in problems:
+            click.echo(problem)
     if problems:
         raise BackupError(f"la sauvegarde {snapshot_id} n'est pas utilisable")
-    click.echo(f"La sauvegarde {snapshot_id} est bonne.")
+    if not as_json:
+        click.echo(f"La sauvegarde {snapshot_id} est bonne.")
 
 
 @backup.command()

@@ -69,10 +69,15 @@ def maintenance() -> None:
 
 
 @maintenance.command("status")
+@json_option
 @pass_session
-def maintenance_status(session: Session) -> None:
+def maintenance_status(session: Session, as_json: bool) -> None:
     """Dire si la page est en place."""
-    click.echo("en place" if session.operations.status()["maintenance"] else "non")
+    on = session.operations.status()["maintenance"]
+    if as_json:
+        print_json({"maintenance": on})
+    else:
+        click.echo("en place" if on else "non")
 
 
 @maintenance.command("on")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from ospi_supervisor.commands.context import Session, pass_session
+from ospi_supervisor.commands.context import Session, json_option, pass_session, print_json
 from ospi_supervisor.commands.updates import existing, follow, wait_for_answer
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.files import write_atomically
@@ -17,14 +17,21 @@ SOUND = frozenset({UpdateStatus.SUCCEEDED, UpdateStatus.ROLLED_BACK})
 @click.command()
 @click.argument("code", nargs=-1)
 @click.option("--challenge", is_flag=True, help="Montrer la demande à envoyer au support.")
+@json_option
 @pass_session
-def unlock(session: Session, code: tuple[str, ...], challenge: bool) -> None:
+def unlock(session: Session, code: tuple[str, ...], challenge: bool, as_json: bool) -> None:
     """Débloquer la version qui a échoué, par le CODE que le support a donné."""
     if challenge == bool(code):
         raise click.UsageError("donnez soit le code du support, soit --challenge")
+    if as_json and not challenge:
+        raise click.UsageError("--json va avec --challenge")
     operations = session.operations
     if challenge:
-        click.echo("\n".join(operations.challenges()))
+        challenges = operations.challenges()
+        if as_json:
+            print_json(operations.reader.locks())
+        else:
+            click.echo("\n".join(challenges))
         return
     request = operations.request_unlock(" ".join(code), by=session.person, source="shell")
     session.record("code de déblocage du support donné", f"demande {request}")
