@@ -4,7 +4,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.domain.words import size
 from ospi_supervisor.errors import BackupError, BusyError, RefusedError, SupervisorError, WorkerStoppingError
 from ospi_supervisor.store.engine_store import EngineStore
-from ospi_supervisor.store.published import PublishedStore
+from ospi_supervisor.store.published import DATA_WEIGHT, PublishedStore
 from ospi_supervisor.store.web_rows import RequestRow
 
 BACKUP = "backup"
@@ -22,6 +22,9 @@ BACKUP = "backup"
 
 REQUEST_LIFETIME = timedelta(minutes=15)
 """A request that waited for longer (the worker was down) is refused: « maintenant » is over."""
+
+WEIGHT_LASTS = timedelta(hours=1)
+"""The data are weighed no more often: each of their files is looked at."""
 
 
 @dataclass
@@ -41,6 +44,24 @@ class Backups:
     stopping: Callable[[], bool]
     _mutex: threading.Lock = field(default_factory=threading.Lock)
     _at_work: int | None = None
+    _weighed_at: datetime | None = None
+
+    def keep_house(self) -> None:
+        """Each minute: publish what there is and, from time to time, what the data weigh. BackupError where they
+        cannot be weighed: what was published before stands, and the next try is as far away as after a success."""
+        self.publish()
+        now = self.clock()
+        due = self._weighed_at is None or now - self._weighed_at >= WEIGHT_LASTS
+        if due and self.engine.under_way() is None:  # an update needs the disks for itself
+            self._weighed_at = now  # before it begins: it may take longer than the minute
+            self._publish_weight()
+
+    def _publish_weight(self) -> None:
+        try:
+            weight = self.snapshots.estimate(self._check)
+        except WorkerStoppingError:
+            return
+        self.published.publish(DATA_WEIGHT, asdict(weight), self.clock())
 
     def publish(self) -> None:
         """Tell the pages what there is, and what room is left."""

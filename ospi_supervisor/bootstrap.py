@@ -152,7 +152,7 @@ def make_worker(config: Config) -> Worker:
         judge=_judge(desk, automatic, backups),
         run_due=engine.run_due,
         update_itself=automatic.run_if_due,
-        keep_house=backups.publish,
+        keep_house=backups.keep_house,
         only_one=exclusive(paths.engine_dir / "worker.lock", "un service de mise à jour est déjà en marche"),
         clock=utc_now,
     )

@@ -14,6 +14,10 @@ from ospi_supervisor.store.web_rows import UploadRow
 
 NOTICE = "notice.pdf"
 
+Judge = Callable[[Header, int], list[Judgement]]
+"""Gives the prerequisites' verdicts on an archive of which so many bytes are still to arrive; RefusedError where the
+release is refused altogether."""
+
 
 class Examiner:
     """Reads and judges uploads. A header that was read is kept in memory until it is forgotten."""
@@ -22,7 +26,7 @@ class Examiner:
         self,
         *,
         trust: Callable[[], Trust],
-        judge: Callable[[Header], list[Judgement]],
+        judge: Judge,
         clock: Callable[[], datetime],
     ) -> None:
         self._trust = trust
@@ -47,15 +51,15 @@ class Examiner:
                 return {}
             found: dict[str, Any] = {"proven": prove(file, header, row.proven, offset)}
         if row.verdict == "pending":
-            found |= self._first_verdict(header)
+            found |= self._first_verdict(header, row.size - offset)
         return found
 
     def forget(self, upload_id: str) -> None:
         """Keep nothing of that upload."""
         self._headers.pop(upload_id, None)
 
-    def _first_verdict(self, header: Header) -> dict[str, Any]:
-        judgements = self._judge(header)
+    def _first_verdict(self, header: Header, to_come: int) -> dict[str, Any]:
+        judgements = self._judge(header, to_come)
         refused = [judgement for judgement in judgements if judgement.verdict is Verdict.REFUSED]
         return {
             "verdict": "refused" if refused else "accepted",

@@ -16,7 +16,7 @@ from ospi_supervisor.automatic.view import AutomaticView
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.acceptance import check_applicable, check_newer, check_nothing_waits
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.domain.plan import Room
+from ospi_supervisor.domain.plan import DataWeight, room_needed
 from ospi_supervisor.domain.prerequisites import Judgement, Requirements, judge
 from ospi_supervisor.domain.settings import check_setting
 from ospi_supervisor.domain.unlock import decode_code
@@ -26,6 +26,7 @@ from ospi_supervisor.platform.machine import measure
 from ospi_supervisor.platform.releases import Releases
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
+from ospi_supervisor.store.published import DATA_WEIGHT
 from ospi_supervisor.store.web_store import WebStore
 from ospi_supervisor.uploads import Uploads
 
@@ -57,19 +58,24 @@ class Operations:
         """The version that the link `current` names; PlatformError where it names none."""
         return Releases(self._config.platform.root).current()
 
-    def judge(self, header: Header) -> list[Judgement]:
-        """The prerequisites' verdicts on an archive; RefusedError where it, or any archive now, is out of question.
-
-        What the backup will need is the worker's to measure: the web account need not be able to read the data.
+    def judge(self, header: Header, to_come: int) -> list[Judgement]:
+        """The prerequisites' verdicts on an archive of which `to_come` bytes are still to arrive; RefusedError where
+        it, or any archive now, is out of question.
         """
         manifest = header.manifest
         installed = self.installed_version()
         check_applicable(manifest, self._config.platform.product, installed)
         self._check_not_locked(manifest.product, manifest.version)
         check_nothing_waits(self._awaiting_intervention())
-        facts = measure(self._config, installed, Room(platform=manifest.unpacked_bytes))
+        room = room_needed(unpacked_bytes=manifest.unpacked_bytes, data=self._data_weight(), to_come=to_come)
+        facts = measure(self._config, installed, room)
         needs = Requirements(version=manifest.requires, os=manifest.os)
         return judge(facts, needs, self._config.prerequisites)
+
+    def _data_weight(self) -> DataWeight:
+        """As the worker published it last; nothing before it did."""
+        published = self.reader.published(DATA_WEIGHT)
+        return DataWeight(**published[1]) if published else DataWeight()
 
     def kept_notice(self, update: Mapping[str, Any]) -> Path | None:
         """The notice that the worker kept of an update (as `EngineReader.update` gives it); None where it did not."""

@@ -21,9 +21,8 @@ from ospi_supervisor.archive.header import Header, read_member
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain import words
-from ospi_supervisor.domain.prerequisites import Judgement
 from ospi_supervisor.errors import RefusedError, printable
-from ospi_supervisor.examination import NOTICE, Examiner
+from ospi_supervisor.examination import NOTICE, Examiner, Judge
 from ospi_supervisor.files import copy_durably, fsync_dir, give_to_owner_of_folder, sync_data, write_at
 from ospi_supervisor.settling import OneAtATime, Settling
 from ospi_supervisor.store.web_rows import UploadRow
@@ -43,7 +42,7 @@ AHEAD_MAX_BYTES = 64 * 1024 * 1024
 
 
 class Uploads:
-    """All uploads of this server. `judge` gives the prerequisites' verdicts, or refuses the release altogether."""
+    """All uploads of this server."""
 
     def __init__(
         self,
@@ -51,7 +50,7 @@ class Uploads:
         store: WebStore,
         *,
         trust: Callable[[], Trust],
-        judge: Callable[[Header], list[Judgement]],
+        judge: Judge,
         clock: Callable[[], datetime],
     ) -> None:
         self._folder = config.paths.uploads_dir

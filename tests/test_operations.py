@@ -1,15 +1,21 @@
 """What may be asked for: checked before the worker is rung, in words that say what to do."""
 
+import shutil
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from ospi_supervisor.archive.header import read_header
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.plan import DataWeight
+from ospi_supervisor.domain.prerequisites import Verdict
 from ospi_supervisor.domain.unlock import encode_code
 from ospi_supervisor.errors import BusyError, LockedVersionError, RefusedError
 from ospi_supervisor.operations import Operations
+from ospi_supervisor.store.published import DATA_WEIGHT, PublishedStore
 from ospi_supervisor.store.web_rows import UploadRow
 from tests.support.site import Archives, Site, answering_platform, make_archives, now
 
@@ -70,6 +76,26 @@ def test_a_refused_archive_is_refused_with_its_reason(operations: Operations, ar
     error = refusal(operations, adopt(operations, archives.bad[code], read=False))
     assert error.code == code
     assert str(error)
+
+
+def test_the_verdict_counts_the_rest_of_the_archive_and_the_data_that_the_worker_weighed(
+    site: Site, operations: Operations, archives: Archives
+) -> None:
+    size = archives.good.stat().st_size
+    free = shutil.disk_usage(site.folder).free
+
+    def room(to_come: int = 0) -> Verdict:
+        with archives.good.open("rb") as file:
+            header = read_header(file, size, size, operations.trust(), now())
+        assert header is not None
+        [judgement] = [found for found in operations.judge(header, to_come) if found.rule == "room"]
+        return judgement.verdict
+
+    assert room() is Verdict.OK
+    assert room(to_come=free) is Verdict.REFUSED
+    for weight, verdict in ((DataWeight(servers=1), Verdict.OK), (DataWeight(servers=free), Verdict.REFUSED)):
+        PublishedStore(site.engine).publish(DATA_WEIGHT, asdict(weight), now())
+        assert room() is verdict
 
 
 def test_an_unread_notice_and_an_incomplete_upload_are_refused(operations: Operations, archives: Archives) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ospi_supervisor.archive.header import Header
+from ospi_supervisor.domain.prerequisites import Judgement
 from ospi_supervisor.errors import PlatformError, RefusedError, StateError
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.uploads import LIFETIME, Uploads
@@ -71,6 +73,19 @@ def test_another_process_goes_on_where_this_one_stopped(site: Site, uploads: Upl
     )
     assert restarted.get(row.id).offset == 1_500_000
     assert restarted.append(row.id, 1_500_000, data[1_500_000:]).complete
+
+
+def test_the_verdict_counts_what_is_still_to_arrive(site: Site, archives: Archives) -> None:
+    asked: list[int] = []
+
+    def judge(header: Header, to_come: int) -> list[Judgement]:
+        asked.append(to_come)
+        return site.operations.judge(header, to_come)
+
+    uploads = Uploads(site.config, site.operations.web, trust=site.operations.trust, judge=judge, clock=now)
+    assert send(uploads, archives.large).complete
+    uploads.adopt_file(archives.large, "root")
+    assert asked == [archives.large.stat().st_size - 700_001, 0]
 
 
 def test_bytes_beyond_the_recorded_offset_are_written_again(uploads: Uploads, archives: Archives) -> None:

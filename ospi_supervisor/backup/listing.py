@@ -71,10 +71,16 @@ def scan(
     return listing
 
 
-def weigh(folder: Path, left_out: Collection[Path]) -> int:
-    """The bytes of all files that `scan` would list. BackupError as it."""
+def weigh(folder: Path, left_out: Collection[Path], tick: Callable[[], None]) -> int:
+    """The bytes of all files that `scan` would list; `tick` and BackupError as there."""
     skipped = {os.fspath(path) for path in left_out}
-    return sum(facts.st_size for _, facts in _walk(os.fspath(folder), skipped) if stat.S_ISREG(facts.st_mode))
+    total = 0
+    for count, (_, facts) in enumerate(_walk(os.fspath(folder), skipped)):
+        if count % TICK_EVERY == 0:
+            tick()
+        if stat.S_ISREG(facts.st_mode):
+            total += facts.st_size
+    return total
 
 
 def _walk(top: str, skipped: set[str]) -> Iterator[tuple[str, os.stat_result]]:

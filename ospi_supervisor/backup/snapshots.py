@@ -37,9 +37,9 @@ class Snapshots:
         self._databases = databases
         self._keep = keep
 
-    def estimate(self) -> DataWeight:
-        """How many bytes a full snapshot may take: what the data weigh. BackupError as in `take_full`."""
-        return self._source().weight()
+    def estimate(self, check: Callable[[], None] = nothing) -> DataWeight:
+        """How many bytes a full snapshot may take: what the data weigh. `check` and BackupError as in `take_full`."""
+        return self._source().weight(check)
 
     def take_full(
         self, snapshot_id: str, release: str, *, progress: Callable[[float], None], check: Callable[[], None]

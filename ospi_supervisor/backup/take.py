@@ -55,10 +55,10 @@ class Source:
                     f"dossier de données {folder} introuvable : vérifiez la configuration et les montages"
                 )
 
-    def weight(self) -> DataWeight:
+    def weight(self, tick: Callable[[], None]) -> DataWeight:
         """The bytes of it all. BackupError as in `scan`, and where a database is missing."""
         self._check_present()
-        places = {str(folder): weigh(folder, self.left_out) for folder in self.data_dirs}
+        places = {str(folder): weigh(folder, self.left_out, tick) for folder in self.data_dirs}
         places |= {str(database.path): database.size() for database in self.databases if database.path}
         return DataWeight(places=places, servers=sum(base.size() for base in self.databases if not base.path))
 

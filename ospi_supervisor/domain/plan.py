@@ -27,15 +27,16 @@ class Room:
     platform: int = 0
     data: DataWeight = field(default_factory=DataWeight)
     backup: int = 0
+    state: int = 0
 
 
-def room_needed(*, unpacked_bytes: int, data: DataWeight) -> Room:
-    """The room for the staged release, the backup, and a restore beside the present data.
+def room_needed(*, unpacked_bytes: int, data: DataWeight, to_come: int = 0) -> Room:
+    """The room for the archive, the staged release, the backup, and a restore beside the present data.
 
-    `unpacked_bytes` is what the manifest announces. The archive itself is there already when this is asked. A
-    checkpoint holds at most what the full snapshot holds.
+    `unpacked_bytes` is what the manifest announces, `to_come` how many bytes of the archive are still to arrive: the
+    worker reads it where it arrived. A checkpoint holds at most what the full snapshot holds.
     """
-    return Room(platform=unpacked_bytes, data=data, backup=2 * data.total)
+    return Room(platform=unpacked_bytes, data=data, backup=2 * data.total, state=to_come)
 
 
 def full_snapshot_id(update_id: int) -> str:

@@ -117,7 +117,7 @@ def _places(config: Config, needed: Room) -> Iterator[tuple[str, Path, int]]:
     for place, weight in needed.data.places.items():
         yield "données", Path(place), weight
     yield "sauvegardes", config.backup.directory, needed.backup
-    yield "état", config.supervisor.state_dir, 0
+    yield "état", config.supervisor.state_dir, needed.state
 
 
 def _used(config: Config) -> Iterator[Path]:

@@ -6,6 +6,9 @@ from typing import Any
 from ospi_supervisor.store.engine_models import Published
 from ospi_supervisor.store.engine_store import EngineStore
 
+DATA_WEIGHT = "data_weight"
+"""The name under which a `DataWeight` is published: the web account need not be able to read the data."""
+
 
 class PublishedStore:
     """The table `Published` of `engine.db`. Raises StateError as `EngineStore`."""

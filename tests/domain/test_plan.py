@@ -5,5 +5,5 @@ from ospi_supervisor.domain.plan import DataWeight, room_needed
 
 def test_the_backup_holds_all_data_twice_and_a_restore_writes_beside_each() -> None:
     data = DataWeight(places={"/srv/data": 100, "/srv/base.db": 20}, servers=3)
-    room = room_needed(unpacked_bytes=7_000, data=data)
-    assert (room.platform, room.data, room.backup) == (7_000, data, 246)
+    room = room_needed(unpacked_bytes=7_000, data=data, to_come=900)
+    assert (room.platform, room.data, room.backup, room.state) == (7_000, data, 246, 900)

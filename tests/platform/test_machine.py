@@ -21,7 +21,7 @@ SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system of its own on eve
 
 @pytest.fixture
 def room(tmp_path: Path) -> Room:
-    return Room(platform=1_000, data=DataWeight(places={str(tmp_path / "data"): 150}, servers=50), backup=30)
+    return Room(platform=1_000, data=DataWeight(places={str(tmp_path / "data"): 150}, servers=50), backup=30, state=4)
 
 
 def sqlite(file: Path) -> dict[str, object]:
@@ -33,7 +33,7 @@ def test_one_file_system_is_counted_once_with_all_it_needs(
 ) -> None:
     (disk,) = disks(make_config(), room)
     assert disk.role == "plateforme, données, sauvegardes, état"
-    assert disk.needed == 1_230
+    assert disk.needed == 1_234
     usage = shutil.disk_usage(tmp_path)
     assert disk.free == pytest.approx(usage.free, rel=0.05)
     assert disk.used == pytest.approx(usage.used, rel=0.05)
@@ -41,7 +41,7 @@ def test_one_file_system_is_counted_once_with_all_it_needs(
 
 def test_another_file_system_is_another_disk(make_config: Callable[..., Config], room: Room) -> None:
     found = disks(make_config(backup={"directory": str(SHARED_MEMORY / "absent" / "backup")}), room)
-    assert [(disk.role, disk.needed) for disk in found] == [("plateforme, données, état", 1_200), ("sauvegardes", 30)]
+    assert [(disk.role, disk.needed) for disk in found] == [("plateforme, données, état", 1_204), ("sauvegardes", 30)]
 
 
 def test_each_file_system_is_asked_for_the_data_that_lie_there(
@@ -66,9 +66,10 @@ def test_the_disk_of_a_sqlite_database_is_measured(
     config = make_config(platform=sqlite(tmp_path / "portail.db" if linked else file))
     found = disks(config, replace(room, data=DataWeight(places={str(file): 70})))
     assert [(disk.role, disk.needed) for disk in found] == [
-        ("plateforme, données, sauvegardes, état", 1_030),
+        ("plateforme, données, sauvegardes, état", 1_034),
         ("données", 70),
     ]
+    assert [disk.path for disk in disks(config, Room())] == [disk.path for disk in found]
 
 
 def test_the_disk_of_a_sqlite_database_must_be_mounted(

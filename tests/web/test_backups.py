@@ -4,14 +4,16 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.backups import BACKUP, REQUEST_LIFETIME, Backups
+from ospi_supervisor.backups import BACKUP, REQUEST_LIFETIME, WEIGHT_LASTS, Backups
 from ospi_supervisor.bootstrap import make_administration
+from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.errors import BusyError
-from ospi_supervisor.store.published import PublishedStore
+from ospi_supervisor.store.published import DATA_WEIGHT, PublishedStore
 from tests.support.site import PASSWORD, Browser, Site, now
 from tests.support.tmpfs import small_disk
 
@@ -135,6 +137,50 @@ def test_without_the_room_nothing_begins(site: Site, admin: Browser, backups: Ba
         assert list(backups.directory.iterdir()) == []
     page = admin.get(f"sauvegardes?demande={number}").text
     assert "Il faut jusqu&#39;à 2,1 Mo pour cette sauvegarde et il reste 1 Mo" in page
+
+
+@pytest.fixture
+def weighing(site: Site, backups: Backups) -> Backups:
+    """The worker's part where there is a folder of data, of 300 bytes."""
+    data = site.folder / "data"
+    (data / "dossier").mkdir(parents=True)
+    (data / "dossier" / "fichier").write_bytes(bytes(300))
+    return replace(backups, snapshots=Snapshots(backups.directory, [data], [], keep=1))
+
+
+def weight(site: Site) -> dict[str, Any] | None:
+    published = site.operations.reader.published(DATA_WEIGHT)
+    return published and published[1]
+
+
+def test_housekeeping_tells_the_pages_what_the_data_weigh_each_hour(site: Site, weighing: Backups) -> None:
+    data, hours = str(site.folder / "data"), [now()]
+    weighing.clock = lambda: hours[-1]
+    weighing.keep_house()
+    assert weight(site) == {"places": {data: 300}, "servers": 0}
+    (site.folder / "data/autre").write_bytes(bytes(20))
+    hours.append(hours[0] + WEIGHT_LASTS - timedelta(seconds=1))
+    weighing.keep_house()
+    assert weight(site) == {"places": {data: 300}, "servers": 0}
+    hours.append(hours[0] + WEIGHT_LASTS)
+    weighing.keep_house()
+    assert weight(site) == {"places": {data: 320}, "servers": 0}
+
+
+def test_the_data_are_not_weighed_while_an_update_needs_the_disks(site: Site, weighing: Backups) -> None:
+    number = site.update()
+    weighing.keep_house()
+    assert weight(site) is None
+    site.engine.finish(number, UpdateStatus.SUCCEEDED, now())
+    weighing.keep_house()
+    assert weight(site) is not None
+
+
+def test_a_stopping_worker_does_not_finish_weighing(site: Site, weighing: Backups) -> None:
+    weighing.stopping = lambda: True
+    weighing.keep_house()
+    assert weight(site) is None
+    assert site.operations.reader.published(BACKUP) is not None
 
 
 def test_an_old_sign_in_is_asked_for_the_password(site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
