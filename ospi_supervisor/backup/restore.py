@@ -1,7 +1,9 @@
 """The data folders brought back to a snapshot: only what differs is touched, and nothing is deleted."""
 
 import os
+import stat
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,7 +81,7 @@ class FilesRestore:
         for entry in self._wanted.values():
             self._meter.tick()
             if entry.kind == "dir":
-                os.utime(f"/{entry.path}", ns=(entry.mtime_ns, entry.mtime_ns))
+                os.utime(f"/{entry.path}", ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
         self._prove(self._scan())
         quarantines = tuple(sorted(self._quarantines()))
         sync_trees((*self._data_dirs, *quarantines))
@@ -100,16 +102,13 @@ class FilesRestore:
                 moved = f"{path}/"
 
     def _move(self, path: Path) -> None:
-        root, relative = self._place(path)
-        root.mkdir(mode=0o700, exist_ok=True)
-        target = root / relative
-        target.parent.mkdir(parents=True, exist_ok=True)
-        number = 1
-        while os.path.lexists(target):
-            number += 1
-            target = root / f"{relative}~{number}"
-        path.rename(target)
-        fsync_dir(target.parent)
+        folder, relative = self._place(path)
+        _make_own(folder)
+        for name in relative.parent.parts:
+            folder = folder / name
+            _make_own(folder)
+        path.rename(_free(folder / relative.name))
+        fsync_dir(folder)
 
     def _place(self, path: Path) -> tuple[Path, Path]:
         """The quarantine on the file system of `path`, and the name of `path` in it.
@@ -128,7 +127,7 @@ class FilesRestore:
         """All quarantines of this snapshot's restores, an earlier attempt's included."""
         places = {folder for top in self._data_dirs for folder in (top.parent, top)}
         places |= {Path("/", entry.path) for entry in self._wanted.values() if entry.kind == "dir"}
-        return {folder for place in places if (folder := place / self._quarantine_name).is_dir()}
+        return {folder for place in places if _is_folder(folder := place / self._quarantine_name)}
 
     def _prove(self, present: Listing) -> None:
         """BackupError where anything of the snapshot is not as it was then."""
@@ -143,12 +142,35 @@ def _same(present: Entry | None, entry: Entry) -> bool:
     return present is not None and present._replace(inode=entry.inode, ctime_ns=entry.ctime_ns) == entry
 
 
+def _make_own(folder: Path) -> None:
+    """A folder that nobody else can put anything in; what stands in its place and is none is set aside.
+
+    Quarantines lie among the platform's folders, and their names can be guessed: a link put there would lead elsewhere.
+    """
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        return
+    facts = folder.lstat()
+    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
+        folder.rename(_free(folder))
+        folder.mkdir(mode=0o700)
+
+
+def _free(path: Path) -> Path:
+    """`path`, or where something stands there the same name with a number."""
+    number, free = 1, path
+    while os.path.lexists(free):
+        number += 1
+        free = path.with_name(f"{path.name}~{number}")
+    return free
+
+
 def _strip_attributes(path: str) -> None:
     """tar sets a folder's attributes but removes none. Files are made anew."""
     if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - called for each name
         for name in attribute_names(path):
             if name.startswith(("user.", "trusted.")):
-                os.removexattr(path, name)
+                os.removexattr(path, name, follow_symlinks=False)
 
 
 def _is_folder(path: Path) -> bool:

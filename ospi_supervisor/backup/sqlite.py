@@ -82,7 +82,10 @@ class SqliteDatabase:
         new = Path(f"{self.path}{NEW}")
         with self._errors("ne peut pas être restaurée"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with dump.open("rb") as source, new.open("wb") as target:
+            new.unlink(missing_ok=True)
+            # Others may write in this folder: what they put there must be neither opened nor given away.
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(descriptor, "wb") as target, dump.open("rb") as source:
                 while piece := source.read(1 << 20):
                     target.write(piece)
                     tick()

@@ -81,9 +81,13 @@ class Stage:
         return os.geteuid() == 0 and ids is not None and ids[0] != 0
 
     def _open_writable_folders(self, manifest: Manifest) -> None:
-        """Make the folders that the manifest names writable for the platform's account."""
-        for name in manifest.writable:
-            folder: Path = self.releases.path(manifest.version) / name
+        """Make the folders that the manifest names writable for the platform's account.
+
+        What lies in another is handed over first: whoever has the outer one could put a link in its place.
+        """
+        folders: list[Path] = [self.releases.path(manifest.version) / name for name in manifest.writable]
+        for folder in folders:
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            if os.geteuid() == 0 and (ids := account_ids(self.config.platform.account)):
+        if os.geteuid() == 0 and (ids := account_ids(self.config.platform.account)):
+            for folder in sorted(folders, reverse=True):
                 os.chown(folder, *ids)

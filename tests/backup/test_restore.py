@@ -16,6 +16,7 @@ import pytest
 from tests.backup.conftest import Hospital, mounted
 from tests.backup.test_snapshots import files_of, migrate
 from tests.backup.trees import add_oddities, fill
+from tests.support.system import require_root
 
 SCRIPT = """
 import sys
@@ -143,3 +144,32 @@ def test_a_link_that_a_migration_put_in_a_folders_place_is_not_followed(hospital
     hospital.restore("complete")
     assert files_of(hospital) == before
     assert (outside / "fichier").read_text() == "à ne pas toucher"
+
+
+@pytest.mark.parametrize("place", ["", "données"])
+def test_a_link_put_in_a_quarantines_place_is_not_followed(hospital: Hospital, tmp_path: Path, place: str) -> None:
+    """Whoever guesses its name would have root move a file anywhere."""
+    outside = tmp_path / "ailleurs"
+    outside.mkdir()
+    taken_at = hospital.full().taken_at
+    (hospital.data / "script").write_text("de la plateforme")
+    quarantine = hospital.root / f".ospi-quarantaine-{taken_at:%Y%m%dT%H%M%SZ}"
+    planted = quarantine / place
+    planted.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    planted.symlink_to(outside)
+    report = hospital.restore("complete")
+    assert list(outside.iterdir()) == []
+    assert [path for path in report.moved if not path.is_symlink()] == [quarantine / "données" / "script"]
+
+
+def test_a_quarantine_that_somebody_else_made_is_not_used(hospital: Hospital) -> None:
+    require_root("a folder is given to another account")
+    taken_at = hospital.full().taken_at
+    (hospital.data / "script").write_text("de la plateforme")
+    theirs = hospital.root / f".ospi-quarantaine-{taken_at:%Y%m%dT%H%M%SZ}"
+    theirs.mkdir()
+    os.chown(theirs, 65534, 65534)
+    report = hospital.restore("complete")
+    assert report.quarantine is not None
+    assert report.quarantine.stat().st_uid == 0
+    assert [path.name for path in report.moved] == ["script"]

@@ -97,6 +97,22 @@ def test_owner_mode_and_attributes_come_back(database: SqliteDatabase, tmp_path:
     assert os.getxattr(database.path, "user.cle") == b"\0valeur"
 
 
+def test_a_link_put_in_the_place_of_what_a_restore_writes_is_not_followed(
+    database: SqliteDatabase, tmp_path: Path
+) -> None:
+    """Whoever owns the folder would be given the file that the link names."""
+    other = tmp_path / "ailleurs"
+    other.write_text("à root")
+    other.chmod(0o600)
+    before = other.stat()
+    facts = database.dump(tmp_path / "copie", nothing, low_priority=False)
+    Path(f"{database.path}.ospi-restauration").symlink_to(other)
+    database.restore(tmp_path / "copie", {**facts, "uid": os.getuid(), "mode": 0o644}, nothing)
+    assert (other.read_text(), other.stat()) == ("à root", before)
+    assert not database.path.is_symlink()
+    assert balance(database.path) == (20_000, 0)
+
+
 def test_a_missing_database_is_an_error_and_is_not_created(tmp_path: Path) -> None:
     database = SqliteDatabase("absente", tmp_path / "absente.db")
     for act in (database.check, database.size, lambda: database.dump(tmp_path / "copie", nothing, low_priority=True)):

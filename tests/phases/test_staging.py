@@ -1,5 +1,7 @@
 """What `verify` proved is what `stage` writes, and what can be refused without a lock is refused in `verify`."""
 
+import os
+import pwd
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -23,6 +25,7 @@ from ospi_supervisor.phases.verify import Verify
 from ospi_supervisor.platform.releases import Releases
 from tests.phases.conftest import NEW, OLD, MemoryRun
 from tests.support import archives
+from tests.support.system import require_root
 
 
 class Bench:
@@ -57,18 +60,26 @@ def vendor(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def bench(
+def make_bench(
     make_config: Callable[..., Config], make_run: Callable[[Phase], MemoryRun], vendor: Path, tmp_path: Path
-) -> Bench:
-    (tmp_path / "platform").mkdir(exist_ok=True)
-    config = make_config(
-        platform={"product": archives.PRODUCT, "root": str(tmp_path / "platform")},
-        trust={"root": str(vendor / "root.json")},
-    )
-    made = Bench(config, make_run(Phase.VERIFY))
-    tree = archives.make_tree(tmp_path / "tree", {**archives.TREE, "app/plugins/a.py": b"a"})
-    archives.build_archive(made.run.request.archive, vendor, tree)
-    return made
+) -> Callable[..., Bench]:
+    def make(*, account: str | None = None, writable: tuple[str, ...] = ()) -> Bench:
+        (tmp_path / "platform").mkdir(exist_ok=True)
+        config = make_config(
+            platform={"product": archives.PRODUCT, "root": str(tmp_path / "platform"), "account": account},
+            trust={"root": str(vendor / "root.json")},
+        )
+        made = Bench(config, make_run(Phase.VERIFY))
+        tree = archives.make_tree(tmp_path / "tree", {**archives.TREE, "app/plugins/a.py": b"a"})
+        archives.build_archive(made.run.request.archive, vendor, tree, writable=writable)
+        return made
+
+    return make
+
+
+@pytest.fixture
+def bench(make_bench: Callable[..., Bench]) -> Bench:
+    return make_bench()
 
 
 def test_what_was_verified_is_staged(bench: Bench, tmp_path: Path) -> None:
@@ -134,3 +145,26 @@ def test_an_installed_folder_that_became_a_file_stops_neither_the_way_forth_nor_
     assert archives.tree_facts(bench.releases.path(NEW)) == archives.tree_facts(tmp_path / "tree")
     bench.unstage()
     assert bench.releases.versions() == [OLD]
+
+
+def test_a_folder_that_is_handed_over_gives_no_other_away(
+    make_bench: Callable[..., Bench], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The platform runs: its account puts a link in the place of what lies in the folder that it was just given."""
+    require_root("folders are given to another account")
+    bench = make_bench(account="nobody", writable=("cache", "cache/pages"))
+    (tmp_path / "à root").mkdir()
+    chown = os.chown
+
+    def chown_then_race(path: Path, uid: int, gid: int) -> None:
+        chown(path, uid, gid)
+        if path.name == "cache":
+            if (path / "pages").exists():
+                (path / "pages").rename(path / "autre")
+            (path / "pages").symlink_to(tmp_path / "à root")
+
+    bench.verify()
+    monkeypatch.setattr(os, "chown", chown_then_race)
+    bench.stage()
+    assert (tmp_path / "à root").stat().st_uid == 0
+    assert (bench.releases.path(NEW) / "cache/autre").stat().st_uid == pwd.getpwnam("nobody").pw_uid
