@@ -104,6 +104,11 @@ class Layout:
         return self.vendor / "repository"
 
     @property
+    def support_key(self) -> Path:
+        """The key of the vendor's support, which signs its codes."""
+        return self.vendor / "keys" / "private" / "support.pem"
+
+    @property
     def customers(self) -> Path:
         """Who may enter the vendor's customer area."""
         return self.vendor / "customers.json"

@@ -3,6 +3,7 @@
 import fcntl
 import http.client
 import json
+import shlex
 import signal
 import socket
 import subprocess
@@ -154,6 +155,8 @@ class Demo:
         )
         passwords = self._prepared.passwords
         accounts = "\n".join(f"  {name:18} {passwords[name]}" for name in (ADMINISTRATOR, USER))
+        supervisor = _command("ospi-supervisor", "--config", self._layout.config)
+        unlock_code = _command("ospi-release", "unlock-code", "--key", self._layout.support_key, "DEMANDE")
         return f"""
 La démonstration est prête :  {self._url}/
 La roue crantée mène au superviseur :  {self._url}/superviseur/
@@ -165,9 +168,15 @@ Archives à importer (« good » installe la version 11.6.0, les autres sont ref
 {archives}
 
 Espace utilisateur de l'éditeur (« {CUSTOMER} », {passwords[CUSTOMER]}) :  {self._vendor_url}
-La version 11.6.0 y est publiée : OUI dans Paramètres, puis « ospi-supervisor auto run » l'installe sans import.
+La version 11.6.0 y est publiée : OUI dans Paramètres, puis cette commande l'installe sans import :
+  {supervisor} auto run
 
-Ligne de commande :  {Path(sys.executable).with_name("ospi-supervisor")} --config {self._layout.config} status
+Ligne de commande :
+  {supervisor} status
+Après un échec, la demande de déblocage de la version, puis le code que donnerait le support :
+  {supervisor} unlock --challenge
+  {unlock_code}
+
 Seuils des prérequis abaissés pour la démonstration. Ctrl-C arrête tout ; « make demo-reset » oublie tout."""
 
 
@@ -209,6 +218,11 @@ def _signals() -> Iterator[threading.Event]:
     finally:
         for number, handler in former.items():
             signal.signal(number, handler)
+
+
+def _command(program: str, *arguments: str | Path) -> str:
+    """A command of this installation, as one types it."""
+    return shlex.join([str(Path(sys.executable).with_name(program)), *map(str, arguments)])
 
 
 def _check_free(port: int) -> None:

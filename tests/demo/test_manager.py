@@ -1,6 +1,8 @@
 """`python -m demo`: what it says, what it keeps running, and how it ends."""
 
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
@@ -87,6 +89,24 @@ def test_what_is_printed_leads_to_the_same(demo: RunningDemo) -> None:
         assert expected in said
     for path in document["archives"].values():
         assert path in said
+
+
+def tried(text: str, words: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """The one command in `text` that has those words, run in `folder` as it stands."""
+    [line] = [line for line in text.splitlines() if re.match(rf"\W*[^ ].*/ospi-.* {words}\b", line)]
+    return subprocess.run(shlex.split(line), cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize("source", ["the output", "the README"])
+def test_the_commands_that_are_given_are_for_this_demonstration(demo: RunningDemo, tmp_path: Path, source: str) -> None:
+    text = demo.output.read_text(encoding="utf-8")
+    if source == "the README":
+        text = (REPOSITORY / "README.md").read_text(encoding="utf-8").replace("CHALLENGE", "DEMANDE")
+        (tmp_path / ".venv").symlink_to(Path(sys.executable).parents[1])
+        (tmp_path / ".demo").symlink_to(demo.layout.root)
+    assert "update.auto.disable : NON" in tried(text, "auto run", tmp_path).stderr
+    assert "aucune version n'est verrouillée" in tried(text, "unlock --challenge", tmp_path).stderr
+    assert "ce n'est pas une demande de déblocage" in tried(text, "unlock-code", tmp_path).stderr
 
 
 def test_passwords_are_for_their_owner_only(demo: RunningDemo) -> None:
