@@ -13,22 +13,31 @@ const root = document.getElementById("suivi");
 const labels = JSON.parse(root.dataset.labels);
 const link = document.getElementById("liaison");
 let after = Number(root.dataset.after);
-let ended = root.dataset.active !== "yes";
 let source = null; // the stream, while the tab is seen
 let polling = false;
+let asked = 0; // refreshes
+let answered = 0; // the newest of them whose answer is shown
 
 const byId = (id) => document.getElementById(id);
 const row = (phase) => document.querySelector(`#phases [data-phase="${phase}"]`);
+const state = () => byId("etat-contenu").dataset;
+let ended = state().active !== "yes";
+/** After an intervention somebody else may take the update up again, or release its version. */
+const mayChange = () => !ended || state().status === "intervention";
 
 /** A browser keeps six connections to a server for all its tabs: a tab that nobody sees gives its own back. */
 function followWhileSeen() {
   if (document.hidden) {
     source?.close();
     source = null;
-  } else if (!ended) {
-    if (!source && !polling) follow();
+  } else if (mayChange()) {
+    followOn();
     refresh();
   }
+}
+
+function followOn() {
+  if (!ended && !source && !polling && !document.hidden) follow();
 }
 
 function follow() {
@@ -37,32 +46,40 @@ function follow() {
   for (const kind of ["phase", "progress", "log", "end"]) {
     stream.addEventListener(kind, (message) => {
       receive(Number(message.lastEventId), kind, JSON.parse(message.data));
-      if (ended) stream.close();
     });
   }
   stream.addEventListener("open", () => { link.hidden = true; });
   stream.addEventListener("error", () => {
+    // CLOSED: the server has no stream to give, or nothing more to tell (or the session has ended, which polling finds out).
+    const isRefused = stream.readyState === EventSource.CLOSED;
+    if (isRefused) source = null;
     if (ended) return;
-    // CLOSED: the server has no stream to give (or the session has ended, which polling finds out).
-    if (stream.readyState === EventSource.CLOSED) poll();
+    if (isRefused) poll();
     else say("La liaison avec le superviseur est interrompue ; elle reprend d'elle-même. La mise à jour continue.");
   });
 }
 
 async function poll() {
   polling = true;
-  while (!ended) {
-    try {
+  while (await readOn() || !ended) await new Promise((resolve) => { setTimeout(resolve, POLL_EVERY); });
+  polling = false;
+}
+
+/** Read all that happened since; whether the server did not answer. */
+async function readOn() {
+  try {
+    for (let more = true; more;) {
       const response = await request(`${root.dataset.events}?after=${after}`);
       if (!response.ok) throw new Error(`${response.status}`);
       link.hidden = true;
       const { events } = await response.json();
       for (const { id, event, data } of events) receive(id, event, data);
-      if (events.length > 0) continue;
-    } catch {
-      say("Le superviseur ne répond pas pour l'instant ; nouvel essai. La mise à jour continue.");
+      more = events.length > 0;
     }
-    await new Promise((resolve) => { setTimeout(resolve, POLL_EVERY); });
+    return false;
+  } catch {
+    say("Le superviseur ne répond pas pour l'instant ; nouvel essai. La mise à jour continue.");
+    return true;
   }
 }
 
@@ -75,6 +92,7 @@ function receive(id, kind, data) {
   else if (kind === "log") showJournal(data);
   else if (kind === "end") {
     ended = true;
+    answered = asked; // whatever was asked before knows nothing of it
     refresh();
   }
 }
@@ -137,19 +155,36 @@ function showOutput(message) {
 
 /** The server's own account of it: outcome, expected time, whether a silence is normal. */
 async function refresh() {
+  asked += 1;
+  const number = asked;
   try {
     const response = await request(root.dataset.state, { headers: HTML });
     if (!response.ok) throw new Error(`${response.status}`);
     const html = await response.text();
-    const isCancelling = byId("annuler")?.open;
-    byId("etat").innerHTML = html;
-    if (isCancelling) byId("annuler")?.setAttribute("open", "");
-    byId("version").textContent = byId("etat-contenu").dataset.version;
+    if (number <= answered) return;
+    answered = number;
+    showState(html);
     link.hidden = true;
   } catch {
+    if (number < asked) return;
     say("Le superviseur ne répond pas pour l'instant ; nouvel essai.");
     if (ended) setTimeout(refresh, POLL_EVERY);
   }
+}
+
+function showState(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  const next = template.content.getElementById("etat-contenu").dataset;
+  const isNews = next.event !== state().event || next.status !== state().status;
+  ended = next.active !== "yes";
+  if (ended && !isNews) return; // somebody may be filling its forms in
+  const isCancelling = byId("annuler")?.open;
+  byId("etat").replaceChildren(template.content);
+  if (isCancelling) byId("annuler")?.setAttribute("open", "");
+  byId("version").textContent = next.version;
+  if (!ended) followOn();
+  else if (Number(next.event) > after && !polling) poll(); // it was taken up again, and ended, unseen
 }
 
 function say(words) {
@@ -165,9 +200,7 @@ function tick() {
 
 byId("sortie").scrollTop = byId("sortie").scrollHeight;
 byId("journal").scrollTop = byId("journal").scrollHeight;
-if (!ended) {
-  if (!document.hidden) follow();
-  document.addEventListener("visibilitychange", followWhileSeen);
-  setInterval(tick, 1000);
-  setInterval(() => { if (!ended && !document.hidden) refresh(); }, REFRESH_EVERY);
-}
+followOn();
+document.addEventListener("visibilitychange", followWhileSeen);
+setInterval(tick, 1000);
+setInterval(() => { if (mayChange() && !document.hidden) refresh(); }, REFRESH_EVERY);

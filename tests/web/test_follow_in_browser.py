@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Route, expect
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from tests.support.site import now
 from tests.support.web_process import WebProcess
+from tests.web.browsing import hold, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -162,3 +163,75 @@ def test_a_flood_of_output_leaves_the_page_usable(page: Page, web: WebProcess) -
     assert len(page.inner_text("#sortie").splitlines()) <= 200
     page.goto(f"{web.url}/mises-a-jour/historique")
     expect(page.locator("table")).to_be_visible()
+
+
+def end(web: WebProcess, number: int, status: UpdateStatus) -> None:
+    with web.site.engine.transaction():
+        web.site.engine.finish(number, status, now())
+        web.site.event(number, "end", Phase.MIGRATE, status=status)
+
+
+def need_intervention(web: WebProcess, number: int) -> None:
+    web.site.engine.set_failure(number, Phase.MIGRATE, "panne")
+    web.site.engine.lock_version("portail-bi", "11.6.0", number, now())
+    end(web, number, UpdateStatus.INTERVENTION)
+
+
+def resume(web: WebProcess, number: int) -> None:
+    web.site.engine.resume(number)
+    web.site.phase(number, Phase.MIGRATE, PhaseStatus.UNDOING)
+    log(web, number, 0, 1)
+
+
+def let_refresh(page: Page) -> None:
+    with page.expect_response("**/etat"):
+        page.clock.run_for(31_000)
+
+
+def test_what_somebody_else_takes_up_again_is_followed_again(page: Page, web: WebProcess) -> None:
+    page.clock.install()
+    number = follow(page, web)
+    need_intervention(web, number)
+    page.fill("[name=code]", "un code à moitié tapé")
+    let_refresh(page)
+    expect(page.locator("[name=code]")).to_have_value("un code à moitié tapé")
+    resume(web, number)
+    let_refresh(page)
+    expect(page.locator("#etat .badge")).to_have_text("en cours")
+    expect(page.get_by_role("button", name="Reprendre")).to_have_count(0)
+    expect(page.locator("#journal li")).to_have_count(1)
+    end(web, number, UpdateStatus.ROLLED_BACK)
+    expect(page.locator("#etat")).to_contain_text("la plateforme est revenue à l'ancienne version")
+
+
+@pytest.mark.parametrize("left_at_its_stop", [True, False])
+def test_a_tab_seen_again_knows_of_each_end(page: Page, web: WebProcess, left_at_its_stop: bool) -> None:
+    number = follow(page, web)
+    if left_at_its_stop:
+        need_intervention(web, number)
+        expect(page.locator("#etat")).to_contain_text("une intervention est nécessaire")
+    hide(page)
+    if not left_at_its_stop:
+        need_intervention(web, number)
+    resume(web, number)
+    if left_at_its_stop:
+        end(web, number, UpdateStatus.ROLLED_BACK)
+    hide(page, False)
+    expect(page.locator("#journal li")).to_have_count(1)
+    if not left_at_its_stop:
+        end(web, number, UpdateStatus.ROLLED_BACK)
+    expect(page.locator("#etat")).to_contain_text("la plateforme est revenue à l'ancienne version")
+
+
+def test_an_answer_that_comes_late_does_not_replace_the_end(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    held = hold(page, "**/etat", "GET")
+    hide(page, False)
+    late = wait_for(page, held)
+    answer = late.fetch()
+    end(web, number, UpdateStatus.SUCCEEDED)
+    expect(page.locator("#etat .badge")).to_have_text("réussie")
+    with page.expect_response("**/etat"):
+        late.fulfill(response=answer)
+    page.wait_for_timeout(300)
+    expect(page.locator("#etat .badge")).to_have_text("réussie")
