@@ -141,13 +141,19 @@ function showJournal({ level, message, at }) {
   text.textContent = message;
   line.append(time, " ", text);
   const journal = byId("journal");
+  const following = isAtItsEnd(journal);
   journal.append(line);
-  journal.scrollTop = journal.scrollHeight;
+  if (following) journal.scrollTop = journal.scrollHeight;
+}
+
+/** Whoever reads higher up is left there. */
+function isAtItsEnd(box) {
+  return box.scrollTop + box.clientHeight >= box.scrollHeight - 24;
 }
 
 function showOutput(message) {
   const output = byId("sortie");
-  const following = output.scrollTop + output.clientHeight >= output.scrollHeight - 24;
+  const following = isAtItsEnd(output);
   byId("sortie-carte").hidden = false;
   output.textContent = [...output.textContent.split("\n"), ...message.split("\n")].filter(Boolean).slice(-OUTPUT_LINES).join("\n");
   if (following) output.scrollTop = output.scrollHeight;

@@ -235,3 +235,18 @@ def test_an_answer_that_comes_late_does_not_replace_the_end(page: Page, web: Web
         late.fulfill(response=answer)
     page.wait_for_timeout(300)
     expect(page.locator("#etat .badge")).to_have_text("réussie")
+
+
+def test_the_journal_stays_where_somebody_reads(page: Page, web: WebProcess) -> None:
+    number = web.site.update()
+    log(web, number, 0, 60)
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    place = "document.getElementById('journal').scrollTop"
+    bottom = page.evaluate(place)
+    log(web, number, 60, 1)
+    expect(page.locator("#journal li")).to_have_count(61)
+    assert page.evaluate(place) > bottom
+    page.evaluate(f"{place} = 0")
+    log(web, number, 61, 1)
+    expect(page.locator("#journal li")).to_have_count(62)
+    assert page.evaluate(place) == 0
