@@ -7,6 +7,9 @@ from ospi_supervisor.errors import ARCHIVE_CODES
 from ospi_supervisor.web.errors import STATUS_OF_CODE
 from tests.support.site import Site
 
+JUDGED = {"locked", "intervention", "prerequisites", "refused"}
+"""Codes of a refusal that comes from the server, not from the archive."""
+
 DOCUMENT = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")
 
 
@@ -18,7 +21,7 @@ def test_every_address_for_programs_is_documented(site: Site) -> None:
 
 
 def test_every_code_and_status_is_documented() -> None:
-    for code in ARCHIVE_CODES:
-        assert f"`{code}`" in DOCUMENT, code
-    for status in {*STATUS_OF_CODE.values(), 412, 415, 422, 460}:
+    paragraph = DOCUMENT.partition("Codes of a refused archive: ")[2].partition("\n\n")[0]
+    assert set(re.findall(r"`(\w+)`", paragraph)) == {*ARCHIVE_CODES, *JUDGED}
+    for status in {*STATUS_OF_CODE.values(), 412, 415, 422, 460, 503}:
         assert str(status) in DOCUMENT, status
