@@ -82,16 +82,21 @@ def events(update_id: int) -> AnyResponse:
     finished = UpdateStatus(_update(update_id)["status"]).is_final
     if finished and after >= reader.end_of(update_id):
         return Response(status=204)  # tells EventSource not to come back
-    subscription = web().hub.subscribe(update_id, after)
-    if subscription is None:
-        response = answer(503, "streams", "trop de flux ouverts ; interrogez cette adresse en JSON")
-        response.headers["Retry-After"] = str(POLL_INSTEAD_SECONDS)
-        return response
-    return Response(
-        web().hub.stream(subscription, _is_over()),
+    response = Response(
         content_type="text/event-stream; charset=utf-8",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+    if request.method == "HEAD":
+        return response
+    hub = web().hub
+    subscription = hub.subscribe(update_id, after)
+    if subscription is None:
+        refusal = answer(503, "streams", "trop de flux ouverts ; interrogez cette adresse en JSON")
+        refusal.headers["Retry-After"] = str(POLL_INSTEAD_SECONDS)
+        return refusal
+    response.response = hub.stream(subscription, _is_over())
+    response.call_on_close(lambda: hub.leave(subscription))  # a stream that never began ends nowhere else
+    return response
 
 
 @bp.get("/api/automatic")

@@ -110,8 +110,12 @@ class Hub:
                 elif subscription.ended:
                     return
         finally:
-            with self._lock:
-                self._subscriptions.discard(subscription)
+            self.leave(subscription)
+
+    def leave(self, subscription: Subscription) -> None:
+        """Nobody reads that stream any more."""
+        with self._lock:
+            self._subscriptions.discard(subscription)
 
     def stop(self) -> None:
         """End every stream, and the thread."""

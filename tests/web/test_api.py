@@ -1,5 +1,7 @@
 """The documents that programs read, and an update's events by polling and as a stream."""
 
+from typing import Any
+
 import pytest
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
@@ -95,6 +97,30 @@ def test_beyond_the_cap_the_client_is_told_to_poll(site: Site, admin: Browser) -
     response = admin.get(f"api/updates/{number}/events", headers=STREAM)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "2"
+
+
+def test_asking_for_the_head_of_a_stream_takes_none(site: Site, admin: Browser) -> None:
+    number, hub = site.update(), site.app.extensions["ospi_supervisor"].hub
+    hub._max_streams = 0
+    head = admin.send("HEAD", f"api/updates/{number}/events", STREAM)
+    assert (head.status_code, head.mimetype) == (200, "text/event-stream")
+    assert admin.send("HEAD", "api/updates/99/events", STREAM).status_code == 404
+
+
+def test_a_stream_whose_client_left_before_its_first_byte_is_free_again(site: Site, admin: Browser) -> None:
+    number, hub = site.update(), site.app.extensions["ospi_supervisor"].hub
+    answering: Any = admin.client.application
+    seen = []
+
+    def never_read(environ: Any, start_response: Any) -> list[bytes]:
+        body = answering(environ, start_response)
+        seen.append(hub.streams)
+        body.close()
+        return []
+
+    admin.client.application = never_read
+    admin.get(f"api/updates/{number}/events", headers=STREAM)
+    assert (seen, hub.streams) == ([1], 0)
 
 
 def test_an_upload_of_the_contract(admin: Browser, archives: Archives) -> None:
