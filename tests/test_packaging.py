@@ -1,5 +1,6 @@
 """What is installed on a server: the wheel's contents; and the habits that `make` lists."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -16,8 +17,8 @@ MAPPED = ("jobs", "static", "templates", "maintenance_page")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's wheel, built from a copy: building leaves files beside its sources."""
-    checkout, output = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("wheel")
+    """The project's wheel, built as documented from a copy: building leaves files beside its sources."""
+    checkout = tmp_path_factory.mktemp("checkout")
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     for name in (*SOURCES, "ospi_supervisor"):
         source = REPOSITORY / name
@@ -25,10 +26,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copytree(source, checkout / name, symlinks=True, ignore=ignore)
         else:
             shutil.copy2(source, checkout / name)
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--no-build-isolation", "--no-deps"]
-    built = subprocess.run([*pip, "-w", output, checkout], capture_output=True, text=True, timeout=300, check=False)
+    guide = (REPOSITORY / "docs" / "deploiement.md").read_text(encoding="utf-8")
+    (arguments,) = re.findall(r"^/opt/ospi-supervisor/bin/pip (wheel .*)$", guide, re.MULTILINE)
+    (installed,) = re.findall(r"^/opt/ospi-supervisor/bin/pip install .* \./(\S+\.whl)$", guide, re.MULTILINE)
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", *arguments.split()]
+    built = subprocess.run(pip, cwd=checkout, capture_output=True, text=True, timeout=300, check=False)
     assert built.returncode == 0, built.stderr
-    (found,) = output.iterdir()
+    (found,) = checkout.glob(installed)
     return found
 
 
