@@ -111,7 +111,8 @@ class World(Platform):
                 stranger.kill()
 
     def strangers(self, *, everybody: bool = False) -> list[psutil.Process]:
-        """This world's processes but worker, web and, unless `everybody`, the platform's daemon with its psql."""
+        """This world's processes but worker, web and, unless `everybody`, the platform's daemon with its psql, and the
+        living worker's psql: its housekeeping asks how large the database is."""
         ours = {process.pid for process in self.processes.values()} | {os.getpid()}
         found = []
         for process in psutil.process_iter():
@@ -119,7 +120,8 @@ class World(Platform):
                 if process.pid not in ours and self._is_of_this_world(process):
                     parent = process.parent()
                     lineage = [*process.cmdline(), *(parent.cmdline() if parent else ())]
-                    if everybody or "serve" not in lineage:
+                    weighs = parent is not None and parent.pid in ours and "psql" in " ".join(process.cmdline())
+                    if everybody or not (weighs or "serve" in lineage):
                         found.append(process)
         return found
 
