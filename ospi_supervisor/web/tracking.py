@@ -41,8 +41,9 @@ class PhaseView:
 
 @dataclass(frozen=True, kw_only=True)
 class Tracking:
-    """Everything that the page shows; `last_event` is where its event stream goes on."""
+    """Everything that the page shows at `now`; `last_event` is where its event stream goes on."""
 
+    now: datetime
     update: dict[str, Any]
     phases: list[PhaseView]
     journal: list[Mapping[str, Any]]
@@ -71,6 +72,7 @@ def track(reader: EngineReader, update: dict[str, Any], now: datetime) -> Tracki
     at_work = next((phase for phase in progress if phase.status in (PhaseStatus.DOING, PhaseStatus.UNDOING)), None)
     started_at, ended_at = _instant(update["started_at"]), _instant(update["ended_at"])
     return Tracking(
+        now=now,
         update=update,
         phases=[_view(phase, shares[phase.phase], update, now) for phase in progress],
         journal=journal,

@@ -22,6 +22,7 @@ const byId = (id) => document.getElementById(id);
 const row = (phase) => document.querySelector(`#phases [data-phase="${phase}"]`);
 const state = () => byId("etat-contenu").dataset;
 let ended = state().active !== "yes";
+let ahead = Date.parse(state().now) - Date.now(); // of the server's clock, which need not agree with ours
 /** After an intervention somebody else may take the update up again, or release its version. */
 const mayChange = () => !ended || state().status === "intervention";
 
@@ -184,6 +185,7 @@ function showState(html) {
   const next = template.content.getElementById("etat-contenu").dataset;
   const isNews = next.event !== state().event || next.status !== state().status;
   ended = next.active !== "yes";
+  ahead = Date.parse(next.now) - Date.now();
   if (ended && !isNews) return; // somebody may be filling its forms in
   const isCancelling = byId("annuler")?.open;
   byId("etat").replaceChildren(template.content);
@@ -200,7 +202,7 @@ function say(words) {
 
 function tick() {
   for (const clock of document.querySelectorAll("[data-since]")) {
-    clock.textContent = duration((Date.now() - new Date(clock.dataset.since)) / 1000);
+    clock.textContent = duration((Date.now() + ahead - new Date(clock.dataset.since)) / 1000);
   }
 }
 

@@ -1,6 +1,8 @@
 """Suivi in a real browser: it loses and repeats nothing, and says what is so."""
 
+import re
 import signal
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, Route, expect
@@ -250,3 +252,19 @@ def test_the_journal_stays_where_somebody_reads(page: Page, web: WebProcess) -> 
     log(web, number, 61, 1)
     expect(page.locator("#journal li")).to_have_count(62)
     assert page.evaluate(place) == 0
+
+
+def test_a_browser_whose_clock_is_off_counts_the_same_seconds(page: Page, web: WebProcess) -> None:
+    page.clock.install(time=now() + timedelta(minutes=10))
+    number = follow(page, web)
+    page.clock.run_for(2_000)
+    expect(page.locator("#temps")).to_have_text(re.compile(r"^\d+ s$"))
+    web.site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    web.site.phase(number, Phase.STAGE, PhaseStatus.DOING)
+    stage = page.locator('[data-phase="stage"]')
+    expect(stage).to_have_attribute("data-status", "doing")
+    page.clock.run_for(2_000)
+    expect(stage.locator(".spent")).to_have_text(re.compile(r"^\d+ s$"))
+    let_refresh(page)
+    page.clock.run_for(2_000)
+    expect(page.locator("#temps")).to_have_text(re.compile(r"^\d+ s$"))
