@@ -3,7 +3,6 @@
 import logging
 import os
 import signal
-import sqlite3
 import sys
 import threading
 from collections.abc import Callable
@@ -54,7 +53,7 @@ class Worker:
 
     @property
     def web(self) -> WebStore:
-        """The requests; a database error where they cannot be opened."""
+        """The requests; StateError or OSError where they cannot be opened."""
         with self._opening:
             if self._web is None:
                 self._web = self.open_web()
@@ -121,7 +120,7 @@ class Worker:
         while consumer is None and not self._stopped.is_set():
             try:
                 consumer = Queue(self.queue_path, self.handle, self.tick).consumer()
-            except (sqlite3.Error, OSError):
+            except (StateError, OSError):
                 logger.exception("the queue %s cannot be opened; working without it", self.queue_path)
                 self.tick()
                 self._stopped.wait(TICK_SECONDS)
