@@ -124,6 +124,13 @@ class EngineReader:
         rows = self._rows(query.order_by(Event.id.desc()).limit(limit))
         return [EventDoc(row["id"], row["kind"], row["data"]) for row in reversed(rows)]
 
+    def last_progress(self, update_id: int) -> dict[str, Any] | None:
+        """The document of the event that last said how far the phase at work is; None where it said nothing since it
+        began."""
+        query = Event.select(Event.kind, Event.data).where(Event.owner == update_id, Event.level.is_null())
+        rows = self._rows(query.order_by(Event.id.desc()).limit(1))
+        return rows[0]["data"] if rows and rows[0]["kind"] == "progress" else None
+
     def last_event_id(self) -> int:
         """The number of the newest event of all; 0 before the first."""
         rows = self._rows(Event.select(Event.id).order_by(Event.id.desc()).limit(1))

@@ -37,6 +37,7 @@ class PhaseView:
     expected: float | None
     weight: float
     started_at: str | None
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,7 @@ def track(reader: EngineReader, update: dict[str, Any], now: datetime) -> Tracki
     """The update (as `EngineReader.update` gives it) at `now`."""
     status = UpdateStatus(update["status"])
     progress = [_progress(document, reader) for document in update["phases"]]
+    said = reader.last_progress(update["id"]) or {}
     shares = pace.weights(progress)
     journal, output, last_event, last_sign = _read_events(reader, update["id"])
     at_work = next((phase for phase in progress if phase.status in (PhaseStatus.DOING, PhaseStatus.UNDOING)), None)
@@ -74,7 +76,7 @@ def track(reader: EngineReader, update: dict[str, Any], now: datetime) -> Tracki
     return Tracking(
         now=now,
         update=update,
-        phases=[_view(phase, shares[phase.phase], update, now) for phase in progress],
+        phases=[_view(phase, shares[phase.phase], update, said, now) for phase in progress],
         journal=journal,
         output=output,
         last_event=last_event,
@@ -100,7 +102,9 @@ def _progress(document: Mapping[str, Any], reader: EngineReader) -> pace.PhasePr
     )
 
 
-def _view(progress: pace.PhaseProgress, weight: float, update: Mapping[str, Any], now: datetime) -> PhaseView:
+def _view(
+    progress: pace.PhaseProgress, weight: float, update: Mapping[str, Any], said: Mapping[str, Any], now: datetime
+) -> PhaseView:
     final = UpdateStatus(update["status"]).is_final
     at_fault = final and update["status"] != UpdateStatus.CANCELLED and update["failed_phase"] == progress.phase
     return PhaseView(
@@ -114,6 +118,7 @@ def _view(progress: pace.PhaseProgress, weight: float, update: Mapping[str, Any]
         expected=progress.expected,
         weight=weight,
         started_at=progress.started_at.isoformat() if progress.started_at else None,
+        message=said.get("message", "") if said.get("phase") == progress.phase else "",
     )
 
 

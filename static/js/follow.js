@@ -103,6 +103,7 @@ function showPhase({ phase, status, at }) {
   if (!item) return;
   item.dataset.status = status;
   item.querySelector(".status").textContent = labels[status];
+  item.querySelector(".message").textContent = "";
   const spent = item.querySelector(".spent");
   if (WORKING.includes(status)) {
     spent.dataset.since = at;
@@ -116,11 +117,11 @@ function showPhase({ phase, status, at }) {
   if (phase === "maintenance") byId("annuler")?.remove();
 }
 
-function showProgress({ phase, percent, message }) {
+function showProgress({ phase, percent, message = "" }) {
   const item = row(phase);
   if (!item) return;
   setPercent(item, percent);
-  if (message) item.querySelector(".message").textContent = message;
+  item.querySelector(".message").textContent = message;
 }
 
 function setPercent(item, percent) {

@@ -27,6 +27,16 @@ def test_an_update_under_way(site: Site, admin: Browser) -> None:
     assert 'http-equiv="refresh"' in page
 
 
+def test_what_a_phase_last_said_of_its_progress_is_shown_until_it_ends(site: Site, admin: Browser) -> None:
+    number = site.update()
+    site.event(number, "progress", Phase.VERIFY, percent=10.0, message="Table <des> séjours")
+    site.event(number, "log", Phase.VERIFY, level="output", message="une ligne")
+    said = '<span class="message" aria-live="polite">Table &lt;des&gt; séjours</span>'
+    assert said in admin.get("mises-a-jour/suivi").text
+    site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    assert said not in admin.get("mises-a-jour/suivi").text
+
+
 def test_past_the_point_of_cancelling_there_is_no_button(site: Site, admin: Browser) -> None:
     number = site.update()
     for phase in (Phase.VERIFY, Phase.PREREQUISITES, Phase.STAGE, Phase.BACKUP):

@@ -268,3 +268,17 @@ def test_a_browser_whose_clock_is_off_counts_the_same_seconds(page: Page, web: W
     let_refresh(page)
     page.clock.run_for(2_000)
     expect(page.locator("#temps")).to_have_text(re.compile(r"^\d+ s$"))
+
+
+def test_what_a_hook_says_of_its_progress_stays(page: Page, web: WebProcess) -> None:
+    page.clock.install()
+    number = follow(page, web)
+    said = page.locator('[data-phase="verify"] .message')
+    web.site.event(number, "progress", Phase.VERIFY, percent=42.0, message="Table des séjours")
+    expect(said).to_have_text("Table des séjours")
+    let_refresh(page)
+    expect(said).to_have_text("Table des séjours")
+    page.reload()
+    expect(said).to_have_text("Table des séjours")
+    web.site.phase(number, Phase.VERIFY, PhaseStatus.UNDOING)
+    expect(said).to_have_text("")
