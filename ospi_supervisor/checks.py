@@ -88,6 +88,12 @@ def _places(config: Config, adapters: Adapters) -> Findings:
     yield Level.OK, "places des données, de l'état, des sauvegardes et de la page de maintenance vues"
 
 
+def _data(config: Config, adapters: Adapters) -> Findings:
+    if words := adapters.snapshots.unsaved():
+        yield Level.WARNING, words
+    yield Level.OK, "dossiers de données parcourus"
+
+
 def _secrets(config: Config, adapters: Adapters) -> Findings:
     files = [database.password_file for database in config.platform.databases]
     files.append(config.automatic_update.proxy_password_file)
@@ -167,6 +173,7 @@ CHECKS: dict[str, Check] = {
     "trust": _trust,
     "release": _release,
     "places": _places,
+    "data": _data,
     "secrets": _secrets,
     "account": _account,
     "tools": _tools,

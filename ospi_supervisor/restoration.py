@@ -26,9 +26,9 @@ class Restoration:
     def run(self, snapshot: Snapshot) -> RestoreReport:
         """Bring platform and data back to `snapshot`, and open the platform when it is well.
 
-        Before anything changes: BackupError where the snapshot is damaged or its release is gone. Afterwards a
-        failure leaves the maintenance page up and says so: the same command takes it up again, killed or failed,
-        and the safety snapshot, unless it was declined, holds what was there.
+        Before anything changes: BackupError where the snapshot is damaged, its release is gone or the configuration
+        leads elsewhere than it did. Afterwards a failure leaves the maintenance page up and says so: the same command
+        takes it up again, killed or failed, and the safety snapshot, unless it was declined, holds what was there.
         """
         self._check(snapshot)
         running = self._running()
@@ -49,6 +49,7 @@ class Restoration:
                 f"la sauvegarde {snapshot.id} va avec la version {snapshot.release}, qui n'est plus sur ce serveur ;"
                 " contactez le support"
             )
+        parts.snapshots.check_same_places(snapshot)
 
     def _running(self) -> list[str] | None:
         """The services to start again: those that run. None, for all, where that says nothing of what should run.

@@ -27,7 +27,7 @@ class Database(Protocol):
 
     @property
     def path(self) -> Path | None:
-        """The file that it is; None where its server alone knows where it lies."""
+        """The file that it is, links followed now; None where its server alone knows where it lies."""
 
     def check(self) -> None:
         """Raise where it cannot be reached, or where a restore would lack a right."""
@@ -46,6 +46,9 @@ class Database(Protocol):
 
     def prove(self, dump: Path, tick: Callable[[], None], *, thorough: bool) -> None:
         """Read the dump back; `thorough` reads every row, else what costs little."""
+
+    def check_same(self, facts: Mapping[str, Any]) -> None:
+        """Raise where the configuration names another database than the one of which `dump` gave these facts."""
 
     def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
         """Bring the database back to the dump. Killed at any moment, it can be called again."""

@@ -70,18 +70,22 @@ class PostgresDatabase:
         what = "--file=/dev/null" if thorough else "--list"
         run(("pg_restore", what, str(dump)), tick, low_priority=thorough)
 
-    def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
-        """Move the present database aside, create it anew from the dump with all its properties, drop the old one.
-
-        As long as the old one is there under its other name, what bears the right name may be half restored: an
-        attempt that was killed begins again by dropping it. Nobody else uses it: services are held stopped.
-        BackupError, before anything changes, where it bore another name when it was dumped: it would come back there.
-        """
+    def check_same(self, facts: Mapping[str, Any]) -> None:
+        """BackupError where it bore another name when it was dumped: it would come back there."""
         if (former := facts.get("database", self._database)) != self._database:
             raise BackupError(
                 f"base « {self.name} » : cette sauvegarde est celle de « {former} », et la configuration nomme"
                 f" « {self._database} » ; redonnez à la base son ancien nom"
             )
+
+    def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
+        """Move the present database aside, create it anew from the dump with all its properties, drop the old one.
+
+        As long as the old one is there under its other name, what bears the right name may be half restored: an
+        attempt that was killed begins again by dropping it. Nobody else uses it: services are held stopped.
+        BackupError as in `check_same`, before anything changes.
+        """
+        self.check_same(facts)
         aside = f"{self._database}{ASIDE}"
         present = self._ask("SELECT datname FROM pg_database;", server=True).splitlines()
         if self._database in present:

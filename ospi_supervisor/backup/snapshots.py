@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ospi_supervisor.backup import record
+from ospi_supervisor.backup import record, words
 from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.backup.export import write_export
 from ospi_supervisor.backup.meter import Meter, nothing
@@ -29,17 +29,26 @@ class Snapshots:
     """The folder of snapshots `directory`, one folder each; one without a record (`snapshot.json`) does not count.
 
     `keep` full snapshots are kept by `prune`. Nobody else may write to `directory`: it belongs to the worker.
+    Links that lead to the data are followed each time: what they lead to may be moved while this program runs.
     """
 
     def __init__(self, directory: Path, data_dirs: Sequence[Path], databases: Sequence[Database], keep: int) -> None:
-        self._directory = Path(os.path.realpath(directory))
-        self._data_dirs = _outermost(data_dirs)
+        self._directory = directory
+        self._data_dirs = data_dirs
         self._databases = databases
         self._keep = keep
 
     def estimate(self, check: Callable[[], None] = nothing) -> DataWeight:
         """How many bytes a full snapshot may take: what the data weigh. `check` and BackupError as in `take_full`."""
         return self._source().weight(check)
+
+    def unsaved(self, check: Callable[[], None] = nothing) -> str | None:
+        """A sentence that names the links by which data lie outside all that is saved; None where there are none.
+
+        `check` and BackupError as in `take_full`.
+        """
+        links = self._source().links_outside(check)
+        return words.unsaved(links) if links else None
 
     def take_full(
         self, snapshot_id: str, release: str, *, progress: Callable[[float], None], check: Callable[[], None]
@@ -80,6 +89,21 @@ class Snapshots:
         except BackupError as error:
             return [str(error)]
 
+    def check_same_places(self, snapshot: Snapshot) -> None:
+        """BackupError where the configuration leads elsewhere than to the folders and databases of `snapshot`.
+
+        They would come back where nobody reads them; and a link put there since would have root write anywhere.
+        """
+        present = _outermost(self._data_dirs)
+        for folder in snapshot.data_dirs:
+            if not any(Path(folder).is_relative_to(place) for place in present):
+                raise BackupError(
+                    f"la sauvegarde {snapshot.id} est celle du dossier {folder}, et « platform.data_dirs » mène"
+                    f" ailleurs ; faites de nouveau de {folder} le dossier de données, puis recommencez"
+                )
+        for database, dump in self._databases_of(snapshot):
+            database.check_same(dump.facts)
+
     def restore(
         self, snapshot_id: str, *, progress: Callable[[float], None], trust_times: bool = False
     ) -> RestoreReport:
@@ -88,14 +112,15 @@ class Snapshots:
         With `trust_times`, which takes that the machine has been up since the snapshot, files that bear the times
         that they had then are left as they are; else every file is written anew.
 
-        Deletes no file: what the snapshot does not have is set aside. Killed at any moment, it can be called again
-        and ends the same. BackupError, before anything is touched, where the snapshot is damaged; or where something
-        could not be restored.
+        All goes back where it came from. Deletes no file: what the snapshot does not have is set aside. Killed at any
+        moment, it can be called again and ends the same. BackupError, before anything is touched, where the snapshot
+        is damaged or the configuration leads elsewhere; or where something could not be restored.
         """
         meter = Meter(progress, nothing)
         with _in_words(f"la sauvegarde {snapshot_id} n'a pas pu être restaurée"):
             links = self._proven_chain(snapshot_id, meter)
             snapshot, folders = links[-1], [self._folder(link.id) for link in links]
+            self.check_same_places(snapshot)
             databases = self._databases_of(snapshot)
             data_dirs = [Path(folder) for folder in snapshot.data_dirs]
             meter.stage(20, 60, 1)
@@ -205,10 +230,11 @@ class Snapshots:
         return snapshot
 
     def _source(self) -> Source:
-        return Source(self._data_dirs, self._left_out(), self._databases)
+        return Source(_outermost(self._data_dirs), self._left_out(), self._databases)
 
     def _left_out(self) -> frozenset[Path]:
-        return frozenset({self._directory}).union(*(database.files() for database in self._databases))
+        directory = Path(os.path.realpath(self._directory))
+        return frozenset({directory}).union(*(database.files() for database in self._databases))
 
     def _folder(self, snapshot_id: str) -> Path:
         if not FREE_ID.fullmatch(snapshot_id):

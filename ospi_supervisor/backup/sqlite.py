@@ -23,12 +23,17 @@ BUSY_SECONDS = 60.0
 
 
 class SqliteDatabase:
-    """A database in one file at `path`, and its companions beside it."""
+    """A database in one file, to which `configured` leads, and its companions beside it."""
 
-    def __init__(self, name: str, path: Path) -> None:
+    def __init__(self, name: str, configured: Path) -> None:
         self.name = name
         self.dump_name = f"{name}.sqlite3"
-        self.path = Path(os.path.realpath(path))
+        self._configured = configured
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies now: it may be moved, and a link left in its place, while this program runs."""
+        return Path(os.path.realpath(self._configured))
 
     def check(self) -> None:
         """BackupError where there is no readable SQLite database."""
@@ -47,7 +52,8 @@ class SqliteDatabase:
 
     def files(self) -> frozenset[Path]:
         """The file, its companions, and what an interrupted restore may leave."""
-        return frozenset(Path(f"{self.path}{suffix}") for suffix in ("", *COMPANIONS, NEW))
+        path = self.path
+        return frozenset(Path(f"{path}{suffix}") for suffix in ("", *COMPANIONS, NEW))
 
     def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> dict[str, Any]:
         """One consistent state, taken while others read and write.
@@ -74,14 +80,30 @@ class SqliteDatabase:
         if answer != "ok":
             raise BackupError(f"la base « {self.name} » est abîmée : {answer} ; réparez-la avant toute mise à jour")
 
-    def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
-        """Write a new file, remove the old companions, rename.
+    def check_same(self, facts: Mapping[str, Any]) -> None:
+        """BackupError where the configuration leads to another file than the one that was dumped.
 
-        An old write-ahead log beside the restored file would bring the migrated rows back: it goes first.
+        A link in the very place of that file is no other: the file comes back in its stead.
         """
-        new = Path(f"{self.path}{NEW}")
+        dumped = Path(facts.get("path", self.path))
+        place = Path(os.path.realpath(self._configured.parent), self._configured.name)
+        if dumped not in (self.path, place):
+            raise BackupError(
+                f"base « {self.name} » : cette sauvegarde est celle de {dumped}, et la configuration mène à"
+                f" {self.path} ; faites-la mener de nouveau à {dumped}"
+            )
+
+    def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
+        """Where the file was when it was dumped: write a new one, remove the old companions, rename.
+
+        An old write-ahead log beside the restored file would bring the migrated rows back: it goes first. BackupError
+        as in `check_same`.
+        """
+        self.check_same(facts)
+        path = Path(facts.get("path", self.path))
+        new = Path(f"{path}{NEW}")
         with self._errors("ne peut pas être restaurée"):
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             new.unlink(missing_ok=True)
             # Others may write in this folder: what they put there must be neither opened nor given away.
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -93,10 +115,10 @@ class SqliteDatabase:
                 target.flush()
                 os.fsync(target.fileno())
             for suffix in COMPANIONS:
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-            fsync_dir(self.path.parent)
-            new.replace(self.path)
-            fsync_dir(self.path.parent)
+                Path(f"{path}{suffix}").unlink(missing_ok=True)
+            fsync_dir(path.parent)
+            new.replace(path)
+            fsync_dir(path.parent)
 
     def _connect(self) -> sqlite3.Connection:
         """Never creates the database: one that is missing is an error."""
@@ -133,10 +155,16 @@ def _ticking(connection: sqlite3.Connection, tick: Callable[[], None]) -> Iterat
 
 
 def _facts(path: Path) -> dict[str, Any]:
-    """Owner, mode and attributes (ACLs are among them) of the database's file."""
+    """The database's file: where it is, its owner, mode and attributes (ACLs are among them)."""
     facts = path.stat()
     attributes = {name: base64.b64encode(os.getxattr(path, name)).decode() for name in attribute_names(path)}
-    return {"mode": stat.S_IMODE(facts.st_mode), "uid": facts.st_uid, "gid": facts.st_gid, "attributes": attributes}
+    return {
+        "path": str(path),
+        "mode": stat.S_IMODE(facts.st_mode),
+        "uid": facts.st_uid,
+        "gid": facts.st_gid,
+        "attributes": attributes,
+    }
 
 
 def _apply(descriptor: int, facts: Mapping[str, Any]) -> None:

@@ -50,10 +50,19 @@ class Source:
 
     def _check_present(self) -> None:
         for folder in self.data_dirs:
-            if not folder.is_dir():
+            if not folder.is_dir() or folder.is_symlink():
                 raise BackupError(
                     f"dossier de données {folder} introuvable : vérifiez la configuration et les montages"
                 )
+
+    def links_outside(self, tick: Callable[[], None]) -> list[Path]:
+        """The links in the folders that lead to files or folders outside what is saved. BackupError as in `scan`."""
+        names = (Path("/", path) for path, entry in self.scan(tick).items() if entry.kind == "link")
+        return [name for name in names if self._is_data_outside(Path(os.path.realpath(name)))]
+
+    def _is_data_outside(self, target: Path) -> bool:
+        known = any(target.is_relative_to(place) for place in (*self.data_dirs, *self.left_out))
+        return not known and (target.is_file() or target.is_dir())
 
     def weight(self, tick: Callable[[], None]) -> DataWeight:
         """The bytes of it all. BackupError as in `scan`, and where a database is missing."""

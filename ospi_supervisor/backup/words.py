@@ -1,13 +1,29 @@
 """What an administrator reads of a path or of a system's error."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+
+from ospi_supervisor.domain.words import counted
+
+NAMED = 5
 
 
 def shown(path: str | Path) -> str:
     """A path fit for a message, whatever bytes it holds: control characters and foreign bytes are escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
+
+
+def unsaved(links: Sequence[Path]) -> str:
+    """What to do about `links` that lead out of the data folders; the first are named."""
+    lead = counted(len(links), "lien mène hors des dossiers de données", "liens mènent hors des dossiers de données")
+    names = ", ".join(f"« {shown(link)} »" for link in links[:NAMED])
+    rest = "…" if len(links) > NAMED else ""
+    return (
+        f"{lead} ({names}{rest}) : ce qui s'y trouve n'est ni sauvegardé ni restauré ; si ce sont des données de la"
+        " plateforme, ajoutez leur dossier à « platform.data_dirs »."
+    )
 
 
 def reason(error: Exception | str) -> str:

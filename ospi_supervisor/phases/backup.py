@@ -15,10 +15,12 @@ class Backup:
     snapshots: Snapshots
 
     def do(self, run: Run) -> Facts:
-        """The snapshot's name and size."""
+        """The snapshot's name and size. What links hide from it is told in the journal."""
         name = full_snapshot_id(run.request.id)
         run.remember(snapshot=name)
         self.snapshots.drop(name)
+        if words := self.snapshots.unsaved(run.check):
+            run.journal(Level.WARNING, words)
         snapshot = self.snapshots.take_full(
             name, run.request.from_version, progress=lambda percent: run.progress(percent), check=run.check
         )

@@ -69,3 +69,14 @@ def test_a_platform_that_is_not_well_says_nothing_of_what_should_run(
     )
     restore(parts)
     assert services.at_work() == {"base", "portail", "lots"}
+
+
+def test_data_that_were_moved_since_refuse_before_users_lose_the_platform(
+    parts: Adapters, services: FileServices, tmp_path: Path
+) -> None:
+    (tmp_path / "data").rename(tmp_path / "plus grand")
+    (tmp_path / "data").symlink_to(tmp_path / "plus grand")
+    with pytest.raises(BackupError, match=r"mène ailleurs ; faites de nouveau de .*/data le dossier de données"):
+        restore(parts)
+    assert services.at_work() == {"base", "portail"}
+    assert not parts.switch.is_on()
