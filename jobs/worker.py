@@ -105,27 +105,30 @@ class Worker:
             logger.exception("%s failed; it does not keep the others waiting", what)
 
     def _work(self) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: self._stop())  # until the consumer sets its own
         # Not through the queue: what a crash left is taken up even where the queue cannot be written, nor even opened.
         recovery = threading.Thread(target=self._take_up, name="recovery")
         recovery.start()
         self._consumer = self._open_queue()
-        if self._consumer is not None:
+        if self._consumer is not None and not self._stopped.is_set():
             self._consumer.run()
         recovery.join()
 
     def _open_queue(self) -> Consumer | None:
         """What works the queue off, as soon as it can be opened; None where SIGTERM came first."""
-        former = signal.signal(signal.SIGTERM, lambda *_: self._stopped.set())
-        consumer = None
-        while consumer is None and not self._stopped.is_set():
+        while not self._stopped.is_set():
             try:
-                consumer = Queue(self.queue_path, self.handle, self.tick).consumer()
+                return Queue(self.queue_path, self.handle, self.tick).consumer()
             except (StateError, OSError):
                 logger.exception("the queue %s cannot be opened; working without it", self.queue_path)
                 self.tick()
                 self._stopped.wait(TICK_SECONDS)
-        signal.signal(signal.SIGTERM, former)
-        return None if self._stopped.is_set() else consumer
+        return None
+
+    def _stop(self) -> None:
+        self._stopped.set()
+        if self._consumer is not None:
+            self._consumer.stop_flag.set()
 
     def _take_up(self) -> None:
         try:
