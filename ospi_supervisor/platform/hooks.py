@@ -3,6 +3,7 @@
 A hook prints its log on standard output; a line `@progress 42 message` moves the bar. See `docs/deploiement.md`.
 """
 
+import hashlib
 import os
 import re
 import select
@@ -10,9 +11,10 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import IO
 
 from ospi_supervisor.errors import HookError
-from ospi_supervisor.platform.processes import end_group, kill_where, spawn
+from ospi_supervisor.platform.processes import end_group, kill_marked, spawn
 
 BEAT_SECONDS = 0.2
 POLL_SECONDS = 0.05
@@ -23,8 +25,8 @@ MAX_PIPE_BYTES = 1 << 20
 MAX_LINE_BYTES = 8192
 """A longer line is cut into pieces of this size: a hook never makes the worker hold its output in memory."""
 
-RELEASE_MARK = "OSPI_RELEASE_DIR"
-"""The variable by which a process that a hook left behind is recognised, even from another session."""
+RELEASE_DIR = "OSPI_RELEASE_DIR"
+"""The variable that names the release a hook belongs to."""
 
 _PROGRESS = re.compile(r"@progress\s+(\d{1,3}(?:\.\d*)?)(?:\s+(.*))?")
 
@@ -44,38 +46,48 @@ def run_hook(
     """Run one hook to its end; HookError with its last line where it fails or takes more than `timeout` seconds.
 
     `env` is the contract's environment. `beat` is called several times a second, and what it raises ends the
-    hook. However the hook ends, every process that it left is killed before this returns. Nothing of what it prints
-    leaves this function without having gone through `clean`: it knows secrets that its readers may not.
+    hook. However the hook ends, every process that it left is killed before this returns; PlatformError where one
+    cannot be. Nothing of what it prints leaves this function without having gone through `clean`: it knows secrets
+    that its readers may not.
     """
     reader = _Reader(on_progress, on_line, clean)
+    mark = _mark_below(Path(env[RELEASE_DIR]).parent)
     try:
-        process = spawn([executable], account=account, cwd=cwd, output=subprocess.PIPE, env=env)
+        process = spawn([executable], account=account, cwd=cwd, output=subprocess.PIPE, env=env, mark=mark)
     except OSError as error:
         raise HookError(f"le script {executable.name} ne peut pas être lancé : {error.strerror}") from error
-    try:
-        _follow(process, reader, executable.name, timeout, beat)
-    finally:
-        end_group(process)
-        kill_where(lambda other: other.environ().get(RELEASE_MARK) == env.get(RELEASE_MARK, ""))
-        process.communicate()  # closes our end of its output
+    with _output(process) as output:  # closed, never read to its end: what a hook started may hold it open
+        try:
+            _follow(process, output.fileno(), reader, executable.name, timeout, beat)
+        finally:
+            end_group(process)
+            kill_marked(mark)
     if process.returncode != 0:
         raise HookError(f"le script {executable.name} a échoué ({_ending(process.returncode)}){reader.last_words()}")
 
 
 def kill_leftovers(root: Path) -> int:
-    """Kill what the hooks of a worker that died left running below the platform's `root`; how many there were.
+    """Kill what the hooks of a worker that died left running for the platform at `root`; how many there were.
 
-    A process is a hook's when its environment names a release of this platform: services have no such variable.
+    A process is a hook's when it bears this platform's mark, which hooks alone are started with: services never do.
     """
-    releases = f"{root / 'releases'}/"
-    return kill_where(lambda other: other.environ().get(RELEASE_MARK, "").startswith(releases))
+    return kill_marked(_mark_below(root / "releases"))
+
+
+def _mark_below(releases: Path) -> int:
+    """The mark of the hooks whose releases lie there: a realtime limit of some 146,000 years, and a few more."""
+    return 2**62 + int.from_bytes(hashlib.sha256(os.fsencode(releases)).digest()[:5])
 
 
 def _follow(
-    process: subprocess.Popen[bytes], reader: "_Reader", name: str, timeout: float, beat: Callable[[], None]
+    process: subprocess.Popen[bytes],
+    output: int,
+    reader: "_Reader",
+    name: str,
+    timeout: float,
+    beat: Callable[[], None],
 ) -> None:
     """Read the hook's output until it has ended, whoever else still holds that output open."""
-    output = _descriptor(process)
     deadline = time.monotonic() + timeout
     next_beat = 0.0
     while process.poll() is None:
@@ -96,10 +108,10 @@ def _follow(
     reader.finish()
 
 
-def _descriptor(process: subprocess.Popen[bytes]) -> int:
+def _output(process: subprocess.Popen[bytes]) -> IO[bytes]:
     if process.stdout is None:
         raise ValueError("the hook's output is not a pipe")
-    return process.stdout.fileno()
+    return process.stdout
 
 
 def _read(descriptor: int, patience: float) -> bytes:

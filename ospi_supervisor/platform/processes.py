@@ -2,10 +2,13 @@
 
 import os
 import pwd
+import re
+import resource
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,6 +19,15 @@ from ospi_supervisor.errors import PlatformError
 TERM_PATIENCE_SECONDS = 5.0
 """How long a program that is asked to end may take before it is killed."""
 
+KILL_PATIENCE_SECONDS = 5.0
+"""How long killing may take: longer, and something is wrong with the machine."""
+
+MARKED_LIMIT = resource.RLIMIT_RTTIME
+"""Where a mark is carried: a limit that means nothing to programs of ordinary priority. Whatever a program starts has
+it too, in any session and with any environment, and only root could raise it (docs/adr/0006)."""
+
+_MARK = re.compile(rb"^Max realtime timeout +\S+ +(\S+)", re.MULTILINE)
+
 
 def spawn(
     command: Sequence[str | Path],
@@ -24,12 +36,15 @@ def spawn(
     cwd: Path,
     output: IO[bytes] | int,
     env: Mapping[str, str] | None = None,
+    mark: int | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, as `account` when we are root. OSError where it cannot start.
 
     Nothing of the worker is inherited but the four variables of `base_environment`: no lock's descriptor, no
-    standard input, no controlling terminal. A daemon that the command leaves survives the worker.
+    standard input, no controlling terminal. A daemon that the command leaves survives the worker; `kill_marked` finds
+    those of a command started with a `mark`.
     """
+    preparation = None if mark is None else partial(resource.setrlimit, MARKED_LIMIT, (mark, mark))
     return subprocess.Popen(
         [str(part) for part in command],
         cwd=cwd,
@@ -39,6 +54,7 @@ def spawn(
         stderr=subprocess.STDOUT,
         start_new_session=True,
         umask=0o022,
+        preexec_fn=preparation,
         **_identity(account),
     )
 
@@ -65,32 +81,78 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
     _signal_group(process.pid, signal.SIGKILL)
 
 
-def kill_where(ours: Callable[[psutil.Process], bool]) -> int:
-    """Kill every process that `ours` recognises, until a look finds none more; how many there were.
+def kill_marked(mark: int) -> int:
+    """Kill every process that bears `mark`; how many there were. PlatformError where they keep coming, or cannot be
+    killed, for a few seconds.
 
-    The look is repeated because a process can fork between being seen and being killed. PlatformError where
-    they keep coming, or cannot be killed, for a few seconds.
+    They are all stopped first: what is stopped starts no other, neither when its child dies nor when there is room
+    for one more.
     """
-    killed: set[tuple[int, float]] = set()
-    deadline = time.monotonic() + TERM_PATIENCE_SECONDS
-    while victims := [process for process in psutil.process_iter() if _recognised(process, ours)]:
+    caught = _stop_marked(mark)
+    deadline = time.monotonic() + KILL_PATIENCE_SECONDS
+    while alive := [pid for pid in caught if _bears(pid, mark)]:
         if time.monotonic() > deadline:
-            raise PlatformError(f"impossible de tuer des processus laissés par la mise à jour : {victims[0].pid}")
-        for process in victims:
-            try:
-                process.kill()
-                killed.add((process.pid, process.create_time()))
-            except psutil.NoSuchProcess:
-                continue  # it ended by itself, which is what was wanted
+            raise _unkillable(alive[0])
+        for pid in alive:
+            _signal(pid, signal.SIGKILL)
         time.sleep(0.02)  # and no waiting for them: that would take a child's end from whoever started it
-    return len(killed)
+    return len(caught)
 
 
-def _recognised(process: psutil.Process, ours: Callable[[psutil.Process], bool]) -> bool:
+def _stop_marked(mark: int) -> set[int]:
+    """Stop every process that bears `mark`; their numbers. PlatformError where no look proves that there is no other.
+
+    A look proves it where it found none, and none that was there ended before its turn: that one may have started
+    another. The newest come first, and those that do not bear the mark are not looked at twice: they cannot get it.
+    """
+    caught: set[int] = set()
+    others: set[int] = set()
+    ended: set[int] = set()
+    deadline = time.monotonic() + KILL_PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        listed = sorted(psutil.pids(), reverse=True)
+        verdicts = {pid: _stop_if_marked(pid, mark) for pid in listed if pid not in caught and pid not in others}
+        ended_before, ended = ended, {pid for pid, marked in verdicts.items() if marked is None}
+        found = {pid for pid, marked in verdicts.items() if marked}
+        if not found and ended <= ended_before:  # those that stay ended are those that nobody waits for
+            return caught
+        caught |= found
+        others = (others & set(listed)) | (verdicts.keys() - found - ended)
+    raise PlatformError("impossible de tuer des processus laissés par la mise à jour : il en vient sans cesse d'autres")
+
+
+def _stop_if_marked(pid: int, mark: int) -> bool | None:
+    marked = _bears(pid, mark)
+    if marked:
+        _signal(pid, signal.SIGSTOP)
+    return marked
+
+
+def _bears(pid: int, mark: int) -> bool | None:
+    """Whether the process bears `mark`; None where it has ended."""
     try:
-        return process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE and ours(process)
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return False  # gone, or another account's: not one that we started
+        limits = _MARK.search(Path(f"/proc/{pid}/limits").read_bytes())
+        status = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except PermissionError:
+        return False  # another account's: not one that we started
+    if limits is None or status.startswith((b"Z", b"X")):
+        return None
+    return limits[1] == str(mark).encode()
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return  # it ended by itself, which is what was wanted
+    except PermissionError as error:  # it became another account's
+        raise _unkillable(pid) from error
+
+
+def _unkillable(pid: int) -> PlatformError:
+    return PlatformError(f"impossible de tuer des processus laissés par la mise à jour : {pid}")
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
