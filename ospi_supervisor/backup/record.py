@@ -35,8 +35,12 @@ class DatabaseDump(msgspec.Struct, frozen=True):
     facts: dict[str, Any]
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One snapshot. `base` is the full snapshot that an increment completes; `data_bytes` what the data weigh."""
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One snapshot. `base` is the full snapshot that an increment completes; `data_bytes` what the data weigh.
+
+    `left_out` are the paths in the folders that were not theirs: databases' files, the backups. None in a record that
+    is older than this field: without its default, the record has the seal that it was given.
+    """
 
     id: str
     release: str
@@ -48,6 +52,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     databases: dict[str, DatabaseDump]
     parts: dict[str, Part]
     notes: tuple[str, ...]
+    left_out: tuple[str, ...] | None = None
 
     @property
     def size(self) -> int:

@@ -38,7 +38,8 @@ class RestoreReport:
 class FilesRestore:
     """One restore of `data_dirs` from the snapshot in `folders` (see `chain`), taken at `taken_at`.
 
-    `left_out` are the paths that are not the folders' business: databases' files, the backups themselves.
+    `left_out` are the paths that are not the folders' business: databases' files, the backups themselves. BackupError
+    where the snapshot holds one of them: it could not be proven to be back.
     With `trust_times`, what has the inode, size and times that it had then was not touched since: true only while the
     machine has been up. A power cut can keep what was written in place and lose the time of it.
     """
@@ -59,6 +60,11 @@ class FilesRestore:
         self._left_out = left_out
         self._meter = meter
         self._wanted = chain.wanted(folders)
+        if held := self._wanted.keys() & {os.fspath(path).lstrip("/") for path in left_out}:
+            raise BackupError(
+                f"cette sauvegarde contient « /{shown(min(held))} » en tant que fichier, et c'est une base déclarée"
+                " ou le dossier des sauvegardes ; rétablissez la configuration d'alors, le temps de restaurer"
+            )
         self._sources = chain.sources(folders, self._wanted)
         self._quarantine_name = f"{QUARANTINE_PREFIX}{taken_at:%Y%m%dT%H%M%SZ}"
         self._restored = 0

@@ -125,7 +125,8 @@ class Snapshots:
             data_dirs = [Path(folder) for folder in snapshot.data_dirs]
             meter.stage(20, 60, 1)
             taken_at = snapshot.taken_at
-            files = FilesRestore(folders, data_dirs, self._left_out(), taken_at, meter, trust_times=trust_times)
+            left_out = self._left_out_of(snapshot)
+            files = FilesRestore(folders, data_dirs, left_out, taken_at, meter, trust_times=trust_times)
             files.bring_back()
             meter.stage(60, 99, len(databases))
             for database, dump in databases:
@@ -235,6 +236,16 @@ class Snapshots:
     def _left_out(self) -> frozenset[Path]:
         directory = Path(os.path.realpath(self._directory))
         return frozenset({directory}).union(*(database.files() for database in self._databases))
+
+    def _left_out_of(self, snapshot: Snapshot) -> frozenset[Path]:
+        """What was left out of the snapshot, and the backups where they lie now: those are never moved.
+
+        A database that was declared later is in the snapshot as files: its companions of today must not stay beside.
+        """
+        if snapshot.left_out is None:
+            return self._left_out()
+        directory = Path(os.path.realpath(self._directory))
+        return frozenset({directory, *map(Path, snapshot.left_out)})
 
     def _folder(self, snapshot_id: str) -> Path:
         if not FREE_ID.fullmatch(snapshot_id):

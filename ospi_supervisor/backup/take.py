@@ -109,6 +109,7 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
         databases=databases,
         parts=parts | record.weigh(folder, meter.tick, but=parts),
         notes=tuple(f"{name} a changé pendant sa lecture" for name in written.moving[:NOTED]),
+        left_out=tuple(sorted(str(path) for path in source.left_out)),
     )
     record.save_record(folder, snapshot)
     return snapshot

@@ -114,6 +114,17 @@ def test_a_link_to_a_database_that_was_repointed_is_not_followed(hospital: Hospi
     assert (hospital.data / "tardif").exists()
 
 
+def test_a_database_that_a_migration_replaced_by_a_link_comes_back_in_its_stead(hospital: Hospital) -> None:
+    hospital.make_database(10)
+    hospital.full()
+    hospital.database.rename(hospital.data / "v2.db")
+    hospital.database.symlink_to("v2.db")
+    report = hospital.restore("complete")
+    assert not hospital.database.is_symlink()
+    assert hospital.rows() == 10
+    assert [path.name for path in report.moved] == ["v2.db"]
+
+
 def test_links_that_lead_out_of_what_is_saved_are_named(hospital: Hospital, linked: Path) -> None:
     assert linked.exists()
     outside = hospital.root / "images"
