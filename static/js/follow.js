@@ -188,12 +188,21 @@ function showState(html) {
   ended = next.active !== "yes";
   ahead = Date.parse(next.now) - Date.now();
   if (ended && !isNews) return; // somebody may be filling its forms in
-  const isCancelling = byId("annuler")?.open;
-  byId("etat").replaceChildren(template.content);
-  if (isCancelling) byId("annuler")?.setAttribute("open", "");
+  replaceState(template.content);
   byId("version").textContent = next.version;
   if (!ended) followOn();
   else if (Number(next.event) > after && !polling) poll(); // it was taken up again, and ended, unseen
+}
+
+/** What was open stays so, and the keyboard where it was. */
+function replaceState(content) {
+  const isCancelling = byId("annuler")?.open;
+  const focused = document.activeElement;
+  const isItsPlace = (element) => element.textContent === focused.textContent;
+  const hadFocus = byId("etat").contains(focused);
+  byId("etat").replaceChildren(content);
+  if (isCancelling) byId("annuler")?.setAttribute("open", "");
+  if (hadFocus) [...byId("etat").querySelectorAll(focused.tagName)].find(isItsPlace)?.focus({ preventScroll: true });
 }
 
 function say(words) {

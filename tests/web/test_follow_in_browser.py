@@ -5,12 +5,12 @@ import signal
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from tests.support.site import now
 from tests.support.web_process import WebProcess
-from tests.web.browsing import hold, wait_for
+from tests.web.browsing import hold, sign_in, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -282,3 +282,38 @@ def test_what_a_hook_says_of_its_progress_stays(page: Page, web: WebProcess) -> 
     expect(said).to_have_text("Table des séjours")
     web.site.phase(number, Phase.VERIFY, PhaseStatus.UNDOING)
     expect(said).to_have_text("")
+
+
+def test_a_refresh_leaves_the_keyboard_where_it_is(page: Page, web: WebProcess) -> None:
+    page.clock.install()
+    follow(page, web)
+    page.click("summary")
+    cancel = page.get_by_role("button", name="Annuler cette mise à jour")
+    cancel.focus()
+    let_refresh(page)
+    expect(cancel).to_be_focused()
+    page.locator("summary").focus()
+    let_refresh(page)
+    expect(page.locator("summary")).to_be_focused()
+
+
+def test_without_scripts_the_page_to_cancel_waits_for_its_reader(web: WebProcess, browser: Browser) -> None:
+    number = web.site.update()
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{web.url}/connexion")
+    sign_in(page)
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    link = page.locator("noscript a")
+    reloads = page.locator("meta[http-equiv=refresh]")
+    expect(reloads).to_have_count(1)
+    expect(page.locator("#annuler")).to_be_hidden()
+    link.click()
+    expect(reloads).to_have_count(0)
+    expect(page.get_by_text("La plateforme reste en version 11.5.0.")).to_be_visible()
+    link.click()
+    expect(reloads).to_have_count(1)
+    link.click()
+    page.click("text=Annuler cette mise à jour")
+    page.wait_for_url(f"**/suivi?update={number}&demande=1")
+    context.close()
