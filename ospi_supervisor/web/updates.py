@@ -20,7 +20,7 @@ def root() -> Response:
 @bp.get("/suivi")
 def follow() -> Response | str:
     """One update, live: `?update=ID`, or the one that a request led to (`?demande=N`), or the latest. With both, what
-    becomes of the request to cancel that update. `annuler` shows at once what cancels it, in a page that stays still."""
+    becomes of the request to cancel that update. `annuler` shows what cancels it, and does not reload."""
     reader = web().operations.reader
     request_id, update_id = number_in_address("demande"), number_in_address("update")
     if request_id is not None:
