@@ -61,7 +61,7 @@ class Record:
 
     @property
     def standing(self) -> Phase:
-        """The furthest phase that was entered and not undone; the first one where there is none."""
+        """The furthest phase that was entered, be it left since, and not undone; the first one where there is none."""
         entered = [phase for phase in Phase if self._is_standing(phase)]
         return entered[-1] if entered else Phase.VERIFY
 
@@ -71,7 +71,9 @@ class Record:
         return [phase for phase in phases_to_undo(self.failed_phase) if self._is_standing(phase)]
 
     def _is_standing(self, phase: Phase) -> bool:
-        return self.statuses[phase] not in (PhaseStatus.PENDING, PhaseStatus.UNDONE)
+        """Whether there may be something to undo; also in a phase left on purpose, as far as it had come."""
+        left = self.statuses[phase] is PhaseStatus.PENDING and bool(self.facts[phase])
+        return left or self.statuses[phase] not in (PhaseStatus.PENDING, PhaseStatus.UNDONE)
 
     def cancel_requested(self) -> bool:
         """Whether an administrator asked for the update's end."""

@@ -31,7 +31,8 @@ def recover(course: Course) -> None:
         record.count_attempt()
         record.journal(phase, Level.WARNING, f"Reprise après une interruption pendant la phase « {rule.title} ».")
     else:
-        record.journal(phase, Level.INFO, f"Reprise après la phase « {rule.title} ».")
+        where = "pendant" if record.statuses[phase] is PhaseStatus.PENDING else "après"
+        record.journal(phase, Level.INFO, f"Reprise {where} la phase « {rule.title} ».")
     try:
         course.registry.before_recovery(rule.services_stopped)
     except Exception as error:

@@ -7,6 +7,7 @@ import pytest
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
 from ospi_supervisor.engine.run import INTERVAL_SECONDS
+from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.base import Run
 from tests.support.engine import Bench, Faults, fail, kill
 
@@ -20,6 +21,10 @@ def work_on(run: Run) -> None:
     while time.monotonic() < deadline:
         run.check()
         time.sleep(0.01)
+
+
+def fail_to_recover() -> None:
+    raise PlatformError("les bases ne répondent pas")
 
 
 @pytest.mark.parametrize("phase", EARLY)
@@ -60,6 +65,41 @@ def test_a_stopping_worker_leaves_an_early_phase_to_be_taken_up(bench: Bench, ph
     bench.run()
     assert bench.status() is UpdateStatus.SUCCEEDED
     assert bench.effects() == set(Phase)
+
+
+def stop_in(bench: Bench, phase: Phase) -> None:
+    """Stop the worker in that phase, when some of its work is done."""
+    stopping: list[bool] = []
+
+    def stop(run: Run) -> None:
+        stopping.append(True)
+        work_on(run)
+
+    bench.run({f"did {phase}": stop}, stopping=lambda: bool(stopping))
+    assert bench.status() is UpdateStatus.RUNNING
+    assert phase in bench.effects()
+
+
+@pytest.mark.parametrize("phase", EARLY)
+def test_what_a_stopped_worker_had_begun_goes_when_the_update_is_cancelled(bench: Bench, phase: Phase) -> None:
+    bench.admit()
+    stop_in(bench, phase)
+    bench.store().request_cancel(1)
+    bench.run()
+    assert bench.status() is UpdateStatus.CANCELLED
+    assert (bench.effects(), bench.locked_versions()) == (set(), [])
+    assert "do maintenance" not in bench.traced()
+
+
+@pytest.mark.parametrize("phase", EARLY)
+def test_what_a_stopped_worker_had_begun_goes_when_it_cannot_be_taken_up(bench: Bench, phase: Phase) -> None:
+    bench.admit()
+    stop_in(bench, phase)
+    engine = bench.engine()
+    engine.registry = replace(engine.registry, before_recovery=lambda _stopped: fail_to_recover())
+    engine.run_due()
+    assert bench.status() is rule_of(phase).ending
+    assert bench.effects() == set()
 
 
 @pytest.mark.parametrize("phase", LATE)
