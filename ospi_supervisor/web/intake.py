@@ -18,6 +18,7 @@ from waitress.parser import HTTPRequestParser
 from waitress.receiver import FixedStreamReceiver
 from werkzeug.http import parse_cookie
 
+from ospi_supervisor.web.override import HEADER, meant_method
 from ospi_supervisor.web.slices import SLICE_MAX_BYTES, SliceChannel, SliceReceiver
 
 ANYBODY_MAX_BYTES = 1024 * 1024
@@ -60,7 +61,8 @@ def channel_class(limit: Limit) -> type[HTTPChannel]:
 
         def _is_slice(self, allowed: int) -> bool:
             of_known_length = isinstance(self.body_rcv, FixedStreamReceiver)
-            return of_known_length and self.command == "PATCH" and allowed == SLICE_MAX_BYTES
+            method = meant_method(self.command, self.headers.get(HEADER))
+            return of_known_length and method == "PATCH" and allowed == SLICE_MAX_BYTES
 
     class LimitedChannel(SliceChannel):
         parser_class = LimitedParser

@@ -12,10 +12,12 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ospi_supervisor.config import Config
+from ospi_supervisor.web import tus
 from ospi_supervisor.web.context import EXTENSION, Web
 from ospi_supervisor.web.housekeeping import housekeeping
 from ospi_supervisor.web.hub import MAX_STREAMS
 from ospi_supervisor.web.intake import ANYBODY_MAX_BYTES, channel_class, limit_for
+from ospi_supervisor.web.override import MethodOverride
 
 THREADS_BESIDE_STREAMS = 8
 CONNECTIONS_BESIDE_STREAMS = 200
@@ -46,8 +48,9 @@ class TrustedProxies:
 
 def mount(app: Flask, config: Config) -> TrustedProxies:
     """`app` below the prefix, as a WSGI application; nothing is served outside of the prefix."""
+    inside = MethodOverride(app, tus.bp.url_prefix or "")
     return TrustedProxies(
-        DispatcherMiddleware(NotFound(), {config.supervisor.url_prefix: app}), config.supervisor.trusted_proxies
+        DispatcherMiddleware(NotFound(), {config.supervisor.url_prefix: inside}), config.supervisor.trusted_proxies
     )
 
 

@@ -37,9 +37,11 @@ def check_version() -> Response | None:
     return answer(412, "version", f"cette adresse parle tus {VERSION} ; l'en-tête Tus-Resumable doit le dire")
 
 
-@bp.after_request
+@bp.after_app_request
 def add_version(response: Response) -> Response:
-    """Each answer names the protocol's version."""
+    """Each answer from below this address names the protocol's version, whoever gives it."""
+    if not request.path.startswith(bp.url_prefix or ""):
+        return response
     response.headers["Tus-Resumable"] = VERSION
     if response.status_code == HTTPStatus.PRECONDITION_FAILED:
         response.headers["Tus-Version"] = VERSION

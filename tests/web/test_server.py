@@ -158,6 +158,9 @@ def test_a_slice_of_the_largest_size_is_taken(web: WebProcess) -> None:
         "Content-Type": "application/offset+octet-stream",
     }
     url = f"http://127.0.0.1:{web.port}{created.headers['Location']}"
+    as_post = slice_headers | {"X-HTTP-Method-Override": "PATCH"}
+    assert session.post(url, data=bytes(8 * MIB + 1), headers=as_post).status_code == 413
+    assert session.post(url, data=bytes(8 * MIB), headers=as_post).json()["code"] == "not_an_archive"
     assert session.patch(url, data=bytes(8 * MIB), headers=slice_headers).json()["code"] == "not_an_archive"
     assert session.patch(url, data=bytes(8 * MIB + 1), headers=slice_headers).status_code == 413
 

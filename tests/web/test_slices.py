@@ -51,8 +51,8 @@ def receive(channel: HTTPChannel) -> None:
         channel.handle_read()
 
 
-def head(length: int, method: str = "PATCH", path: str = "/x") -> bytes:
-    return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n".encode()
+def head(length: int, method: str = "PATCH", path: str = "/x", more: str = "") -> bytes:
+    return f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{more}\r\n".encode()
 
 
 def arrived(tasks: Tasks, number: int = 0) -> bytes:
@@ -143,6 +143,15 @@ def test_any_other_body_lies_in_waitress_own_buffer(
     body = tasks.channels[0].requests[0].get_body_stream()
     assert not isinstance(body, Slice)
     assert body.read() == b"abc"
+
+
+def test_a_slice_that_comes_as_a_post_arrives_as_any_slice(
+    line: tuple[socket.socket, HTTPChannel, Tasks],
+) -> None:
+    client, channel, tasks = line
+    client.sendall(head(3, "POST", more="X-HTTP-Method-Override: PATCH\r\n") + b"abc")
+    receive(channel)
+    assert arrived(tasks) == b"abc"
 
 
 def test_memory_is_used_again_after_a_slice() -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from werkzeug.test import TestResponse
 
 from tests.support.site import Archives, Browser, Site, now
 
@@ -95,6 +96,54 @@ def test_checksums_are_held_against_the_slice(admin: Browser, archives: Archives
 @pytest.mark.parametrize("header", ["md5 AAAA", "sha256 ****", "sha256"])
 def test_a_checksum_that_cannot_be_held_is_refused(admin: Browser, header: str) -> None:
     assert admin.slice(admin.create(3), 0, b"abc", **{"Upload-Checksum": header}).status_code in (400, 460)
+
+
+def as_post(browser: Browser, method: str, path: str = "", headers: dict[str, str] | None = None) -> TestResponse:
+    """A request whose method only a header tells."""
+    return browser.tus("POST", path, (headers or {}) | {"X-HTTP-Method-Override": method}, b"abc")
+
+
+def test_where_only_post_comes_through_a_header_names_the_method(site: Site, admin: Browser) -> None:
+    upload = admin.create(10)
+    slice_headers = {"Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
+    assert as_post(admin, "PATCH", upload, slice_headers).headers["Upload-Offset"] == "3"
+    head = as_post(admin, "HEAD", upload)
+    assert (head.status_code, head.headers["Upload-Offset"], head.data) == (200, "3", b"")
+    assert as_post(admin, "HEAD", "x").headers["Content-Length"] == "0"
+    assert as_post(admin, "OPTIONS").headers["Tus-Version"] == "1.0.0"
+    assert as_post(admin, "PUT", headers={"Upload-Length": "3"}).status_code == 405
+    assert as_post(admin, "DELETE", upload).status_code == 204
+    assert site.operations.web.uploads() == []
+
+
+def test_a_method_named_by_a_header_is_guarded_as_the_method(site: Site, admin: Browser) -> None:
+    upload = admin.create(10)
+    admin.token, token = "faux", admin.token
+    assert as_post(admin, "DELETE", upload).status_code == 400
+    admin.token = token
+    assert as_post(site.browser("infirmier"), "DELETE", upload).status_code == 403
+    assert as_post(site.browser(None), "DELETE", upload).status_code == 401
+    assert [row.id for row in site.operations.web.uploads()] == [upload]
+
+
+def test_only_uploads_know_methods_named_by_a_header(site: Site, admin: Browser) -> None:
+    response = admin.send("POST", "sauvegardes", {"X-HTTP-Method-Override": "GET"})
+    assert response.status_code == 303
+    assert len(site.operations.web.requests_after(0)) == 1
+
+
+def test_every_answer_names_the_protocol(site: Site, admin: Browser) -> None:
+    somebody = site.browser("infirmier")
+    answers = [
+        admin.tus("PUT"),
+        admin.tus("GET", "x/y/z"),
+        somebody.tus("POST"),
+        site.browser(None).tus("POST"),
+        site.browser(None).send("PATCH", "mises-a-jour/televersements/x/y", {"Accept": "text/html"}),
+    ]
+    assert [answer.status_code for answer in answers] == [405, 404, 403, 401, 303]
+    assert {answer.headers.get("Tus-Resumable") for answer in answers} == {"1.0.0"}
+    assert "Tus-Resumable" not in admin.get("support").headers
 
 
 def test_an_upload_can_be_given_up(site: Site, admin: Browser) -> None:
