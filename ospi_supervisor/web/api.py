@@ -10,9 +10,8 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.store.database import LAST_NUMBER
 from ospi_supervisor.store.web_rows import UploadRow
-from ospi_supervisor.web.context import now, web
+from ospi_supervisor.web.context import now, stored_number, web
 from ospi_supervisor.web.errors import answer
 from ospi_supervisor.web.imports import current
 
@@ -173,8 +172,7 @@ def _batch(update_id: int, after: int) -> Response:
 
 def _after() -> int:
     """The number of the last event that the client has: `Last-Event-ID` when it reconnects, else `after`."""
-    text = request.headers.get("Last-Event-ID") or request.args.get("after", "0")
-    # Its length first: a number of thousands of digits is not to be read at all.
-    if not text.isascii() or not text.isdigit() or len(text) > len(str(LAST_NUMBER)) or int(text) > LAST_NUMBER:
+    number = stored_number(request.headers.get("Last-Event-ID") or request.args.get("after", "0"))
+    if number is None:
         abort(400)
-    return int(text)
+    return number

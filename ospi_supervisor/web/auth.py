@@ -1,7 +1,5 @@
 """Signing in again (the portal's session is not ours) and out."""
 
-from urllib.parse import urlsplit
-
 from flask import Blueprint, abort, current_app, jsonify, redirect, render_template, request, session, url_for
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
@@ -96,11 +94,11 @@ def _check_password(name: str, password: str) -> SignedIn:
 
 
 def _safe_next(target: str) -> str:
-    """Where to go after sign-in: a page of ours, whatever the link said."""
+    """Where to go after sign-in: never to another host, whatever the link said."""
     root = url_for("pages.dashboard")
-    prefix = current_app.config["APPLICATION_ROOT"] + "/"
-    parts = urlsplit(target)
-    inside = not parts.scheme and not parts.netloc and target.startswith("/") and "\\" not in target
+    # Browsers take `//` and `/\` for another host, and drop tabs and line breaks before they look.
+    inside = target.startswith("/") and not target.startswith("//") and "\\" not in target and target.isprintable()
     if not inside:
         return root
+    prefix = current_app.config["APPLICATION_ROOT"] + "/"
     return target if target.startswith(prefix) else root.rstrip("/") + target

@@ -67,10 +67,18 @@ class StoredNumber(IntegerConverter):
         super().__init__(url_map, max=LAST_NUMBER)
 
 
+def stored_number(text: str) -> int | None:
+    """The number that `text` writes in digits; None where it writes none, or one that a database cannot hold."""
+    # Its length first: a number of thousands of digits is not to be read at all.
+    if not text.isascii() or not text.isdigit() or len(text) > len(str(LAST_NUMBER)):
+        return None
+    number = int(text)
+    return number if number <= LAST_NUMBER else None
+
+
 def number_in_address(name: str) -> int | None:
     """The number that the address gives under that name; None where it gives none, or one that nothing can have."""
-    found = request.args.get(name, type=int)
-    return found if found is not None and 0 <= found <= LAST_NUMBER else None
+    return stored_number(request.args.get(name, ""))
 
 
 def record(action: str, detail: str = "", *, allowed: bool = True, actor: str | None = None) -> None:

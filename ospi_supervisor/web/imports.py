@@ -182,7 +182,7 @@ def _start_at() -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text).astimezone()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise RefusedError("l'heure de début n'est pas une date ; écrivez par exemple 2026-11-30T22:00") from None
     if moment < now():
         raise RefusedError("l'heure de début est déjà passée ; choisissez-en une à venir")

@@ -2,7 +2,6 @@
 creation, checksum, expiration and termination. What it means is documented in `docs/api.md`."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.web_rows import UploadRow
-from ospi_supervisor.web.context import record, username, web
+from ospi_supervisor.web.context import record, stored_number, username, web
 from ospi_supervisor.web.errors import answer
 from ospi_supervisor.web.imports import give_up, go_on_with_import
 from ospi_supervisor.web.slices import SLICE_MAX_BYTES, Slice
@@ -64,14 +63,14 @@ def capabilities(upload_id: str = "") -> Response:
 @bp.post("", provide_automatic_options=False)
 def create() -> Response:
     """A new upload; its address comes in `Location`."""
-    length = request.headers.get("Upload-Length", "")
-    if not length.isascii() or not length.isdigit():
+    length = stored_number(request.headers.get("Upload-Length", ""))
+    if length is None:
         return answer(400, "length", "l'en-tête Upload-Length doit donner la taille du fichier en octets")
     try:
         filename = _metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # not ASCII, not base 64, or not UTF-8 behind it
         return answer(400, "metadata", "l'en-tête Upload-Metadata n'a pas la forme attendue par tus")
-    row = web().operations.uploads.create(filename[:FILENAME_MAX] or "sans nom", int(length), username())
+    row = web().operations.uploads.create(filename[:FILENAME_MAX] or "sans nom", length, username())
     record("téléversement commencé", f"{row.filename}, {row.size} octets, {row.id}")
     headers = {"Location": url_for("tus.state", upload_id=row.id), **_headers(row)}
     return Response(status=201, headers=headers)
@@ -89,10 +88,10 @@ def state(upload_id: str) -> Response:
 @bp.patch("/<upload_id>", provide_automatic_options=False)
 def append(upload_id: str) -> Response:
     """One slice. The one that reveals why the archive is refused, or the next one, is answered by that refusal."""
-    offset = request.headers.get("Upload-Offset", "")
+    offset = stored_number(request.headers.get("Upload-Offset", ""))
     if request.mimetype != "application/offset+octet-stream":
         return answer(415, "type", "une tranche s'envoie en application/offset+octet-stream")
-    if not offset.isascii() or not offset.isdigit():
+    if offset is None:
         return answer(400, "offset", "l'en-tête Upload-Offset doit donner la position de la tranche")
     if (request.content_length or 0) > SLICE_MAX_BYTES:
         return answer(413, "slice", f"une tranche compte {SLICE_MAX_BYTES} octets au plus")
@@ -102,7 +101,7 @@ def append(upload_id: str) -> Response:
         if refusal is not None:
             return refusal
         try:
-            row = uploads.append(upload_id, int(offset), data)
+            row = uploads.append(upload_id, offset, data)
         except RefusedError as error:
             row = uploads.get(upload_id)
             if error.code == "offset":
@@ -159,7 +158,7 @@ def _check_checksum(header: str | None, data: memoryview) -> Response | None:
         return answer(400, "checksum", f"sommes de contrôle acceptées : {', '.join(CHECKSUMS)}")
     try:
         expected = base64.b64decode(encoded, validate=True)
-    except binascii.Error:
+    except ValueError:
         return answer(400, "checksum", "la somme de contrôle n'est pas en base 64")
     if not hmac.compare_digest(hashlib.new(algorithm, data).digest(), expected):
         current_app.logger.warning("a slice arrived damaged; the client is asked to send it again")

@@ -24,7 +24,19 @@ def test_the_sign_in_page_leads_to_where_one_wanted_to_go(site: Site) -> None:
     assert response.headers["Location"] == f"{PREFIX}/mises-a-jour/historique?page=2"
 
 
-@pytest.mark.parametrize("target", ["https://ailleurs.example", "//ailleurs.example", "/\\ailleurs.example", "js:x"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://ailleurs.example",
+        "//ailleurs.example",
+        "///x",
+        "//[",
+        "/\\ailleurs.example",
+        "js:x",
+        "/a\r\nX: y",
+        "/\0",
+    ],
+)
 def test_the_way_after_sign_in_never_leads_elsewhere(site: Site, target: str) -> None:
     response = site.browser(None).sign_in("admin", next=target)
     assert response.headers["Location"] == f"{PREFIX}/"

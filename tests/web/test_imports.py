@@ -228,7 +228,12 @@ def test_an_installation_can_be_planned(site: Site, admin: Browser, archives: Ar
 
 @pytest.mark.parametrize(
     ("start_at", "words"),
-    [("demain", "pas une date"), ("2020-01-01T00:00", "déjà passée"), ("2199-01-01T00:00", "au plus 30 jours")],
+    [
+        ("demain", "pas une date"),
+        ("0001-01-01T00:00+14:00", "pas une date"),
+        ("2020-01-01T00:00", "déjà passée"),
+        ("2199-01-01T00:00", "au plus 30 jours"),
+    ],
 )
 def test_a_start_that_makes_no_sense_is_refused(
     site: Site, admin: Browser, archives: Archives, start_at: str, words: str
