@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -17,6 +18,9 @@ LOW_PRIORITY = ("ionice", "-c", "3", "nice", "-n", "19")
 """In front of a command: it has the disk and the processor when nobody else wants them, its threads included."""
 
 TICK_SECONDS = 0.1
+ERROR = re.compile(r"\berror:", re.IGNORECASE)
+SPOKEN = 3
+"""How many lines of a program a message repeats: those of PostgreSQL end with the whole statement that failed."""
 PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
 
@@ -64,8 +68,10 @@ class Child:
         return self.complaints.read().decode("utf-8", "backslashreplace").splitlines()
 
     def last_words(self) -> str:
-        """What it said last, for a message."""
-        return " / ".join(self.said()[-3:]) or f"code {self.process.returncode}"
+        """What it said of its failure, for a message: what begins with its first error, else what it said last."""
+        said = [line for line in self.said() if line]
+        first = next((number for number, line in enumerate(said) if ERROR.search(line)), len(said) - SPOKEN)
+        return " / ".join(said[max(first, 0) :][:SPOKEN]) or f"code {self.process.returncode}"
 
 
 @contextmanager

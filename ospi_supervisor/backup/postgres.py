@@ -12,6 +12,10 @@ from ospi_supervisor.errors import BackupError
 ASIDE = "_ospi_avant_restauration"
 JOBS = "2"
 CONNECT_SECONDS = "10"
+LOCK_SECONDS = 60
+"""How long a dump waits for a table that another session holds, while users wait for it."""
+PATIENT_LOCK_SECONDS = 600
+"""The same while they work: a night's maintenance of the database may be under way."""
 
 DISCONNECT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE datname = :'name' AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'MEMBER');
@@ -59,10 +63,12 @@ class PostgresDatabase:
     def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> dict[str, Any]:
         """One consistent state, taken while others read and write, into the new folder `to`.
 
-        At low priority, while users work, it is compressed; while they wait, it is only written.
+        At low priority, while users work, it is compressed; while they wait, it is only written. BackupError where
+        another session keeps a table locked.
         """
+        seconds = PATIENT_LOCK_SECONDS if low_priority else LOCK_SECONDS
         options = ("--format=directory", f"--jobs={JOBS}", f"--compress={int(low_priority)}", f"--file={to}")
-        self._tool("pg_dump", self._url, *options, tick=tick, low_priority=low_priority)
+        self._dump(*options, lock_seconds=seconds, tick=tick, low_priority=low_priority)
         return {"database": self._database}
 
     def prove(self, dump: Path, tick: Callable[[], None], *, thorough: bool) -> None:
@@ -94,6 +100,18 @@ class PostgresDatabase:
         options = ("--create", "--exit-on-error", f"--jobs={JOBS}", str(dump))
         self._tool("pg_restore", self._server, *options, tick=tick)
         self._ask(DISCONNECT + 'DROP DATABASE IF EXISTS :"name";', tick, server=True, name=aside)
+
+    def _dump(self, *options: str, lock_seconds: int, tick: Callable[[], None], low_priority: bool = False) -> None:
+        wait = f"--lock-wait-timeout={lock_seconds}s"
+        try:
+            self._tool("pg_dump", self._url, wait, *options, tick=tick, low_priority=low_priority)
+        except BackupError as error:
+            if "LOCK TABLE" not in str(error):  # the tool's own words are English; the server's are in any language
+                raise
+            raise BackupError(
+                f"{error} ; si une autre session tient cette table verrouillée (attendue {lock_seconds} secondes),"
+                " fermez-la puis recommencez"
+            ) from error
 
     @property
     def _server(self) -> str:

@@ -24,6 +24,12 @@ def test_a_program_that_fails_is_quoted() -> None:
         run(["sh", "-c", "echo à cause de ça >&2; exit 3"], nothing)
 
 
+def test_a_program_that_says_much_is_quoted_from_its_first_error_on() -> None:
+    said = ("reading", "tool: error: no right", "HINT: ask", "Command was: CREATE", "", " (", ");")
+    with pytest.raises(BackupError, match=r"a échoué : tool: error: no right / HINT: ask / Command was: CREATE$"):
+        run(["sh", "-c", 'printf "%s\\n" "$@" >&2; exit 1', "sh", *said], nothing)
+
+
 def test_a_full_disk_is_said_in_french() -> None:
     with pytest.raises(BackupError, match="le disque est plein"):
         run(["sh", "-c", "exec cat /etc/passwd > /dev/full"], nothing)

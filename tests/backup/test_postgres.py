@@ -6,11 +6,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
+from ospi_supervisor.backup import postgres as postgres_module
 from ospi_supervisor.backup.databases import make_databases, wait_for_databases
 from ospi_supervisor.backup.postgres import PostgresDatabase
 from ospi_supervisor.backup.snapshots import Snapshots
@@ -71,6 +73,21 @@ class Case:
         dump = self.server.run("pg_dump", "--create", "--inserts", "-d", self.name)
         random_words = ("\\restrict", "\\unrestrict")
         return "\n".join(sorted(line for line in dump.splitlines() if not line.startswith(random_words)))
+
+    @contextmanager
+    def session(self, sql: str, user: str = "proprietaire") -> Iterator[None]:
+        """Somebody's session on the database, idle after `sql` while the block runs."""
+        address = ["-h", str(self.server.folder), "-p", str(self.server.port), "-U", user, "-d", self.name]
+        with subprocess.Popen(["psql", "-XqAt", *address], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as psql:
+            assert psql.stdin is not None
+            assert psql.stdout is not None
+            psql.stdin.write(f"{sql};\n\\echo là\n".encode())
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "là\n".encode()
+            try:
+                yield
+            finally:
+                psql.kill()
 
     def databases(self) -> set[str]:
         return set(self.server.sql("postgres", "SELECT datname FROM pg_database").splitlines())
@@ -185,6 +202,18 @@ def test_a_dump_is_one_state_while_others_write(case: Case) -> None:
         writer.join()
     case.driver.restore(case.to, {}, nothing)
     assert case.server.sql(case.name, "SELECT somme FROM pmsi.total") == total
+
+
+@pytest.mark.parametrize("low_priority", [True, False])
+def test_a_table_that_somebody_keeps_locked_is_waited_for_so_long(
+    case: Case, monkeypatch: pytest.MonkeyPatch, low_priority: bool
+) -> None:
+    monkeypatch.setattr(postgres_module, "PATIENT_LOCK_SECONDS" if low_priority else "LOCK_SECONDS", 1)
+    with case.session("BEGIN; LOCK TABLE pmsi.sejour"):
+        began = time.monotonic()
+        with pytest.raises(BackupError, match=r"LOCK TABLE pmsi.sejour .* \(attendue 1 secondes\), fermez-la"):
+            case.driver.dump(case.to, nothing, low_priority=low_priority)
+        assert time.monotonic() - began < 20
 
 
 def test_a_damaged_dump_is_found(case: Case) -> None:
