@@ -53,6 +53,7 @@ def render_proxy(kind: Kind, config: Config) -> str:
         retry_after=RETRY_AFTER_SECONDS,
         slice_mib=SLICE_MIB,
         form_mib=FORM_MIB,
+        max_archive_bytes=config.supervisor.max_archive_bytes,
     )
 
 

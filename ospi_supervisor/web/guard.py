@@ -17,7 +17,8 @@ PATH_RECORDED = 200
 
 TOO_LARGE = {
     "imports.plain_form": "ce formulaire accepte les archives jusqu'à 64 Mio ; pour une archive plus grande, activez"
-    " JavaScript, ou utilisez sur le serveur la commande : ospi-supervisor import FICHIER",
+    " JavaScript (la page l'envoie alors par tranches), ou utilisez sur le serveur la commande « ospi-supervisor import"
+    " FICHIER »",
     "tus.append": "une tranche compte 8 Mio au plus",
 }
 """What to do instead, where a body that was too large was not kept (`web.intake`)."""

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import FileStorage
@@ -14,6 +14,7 @@ from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.web.auth import confirm_recent_sign_in
 from ospi_supervisor.web.context import now, pdf, record, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
+from ospi_supervisor.web.guard import TOO_LARGE
 from ospi_supervisor.web.words import lowered_thresholds
 
 bp = Blueprint("imports", __name__, url_prefix="/mises-a-jour")
@@ -49,6 +50,12 @@ def plain_form() -> Response | tuple[str, int]:
         received = None if row is None else current(row.id)
         return _page(received, str(error), ask_password=error.code == "sign_in_again"), status_of(error)
     return redirect(url_for("imports.page", televersement=row.id), 303)
+
+
+@bp.get("/import/trop-grand")
+def too_large() -> NoReturn:
+    """413: where a reverse proxy leads whoever sent it a form beyond its limit, and let nothing of it through."""
+    raise RefusedError(TOO_LARGE["imports.plain_form"], code="too_large")
 
 
 @bp.get("/televersements/<upload_id>/fiche")

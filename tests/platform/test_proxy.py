@@ -1,128 +1,29 @@
 """The printed configurations, each in its real server, before stub servers for the platform and the supervisor."""
 
 import json
-import os
-import signal
 import socket
-import subprocess
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 import urllib3
 
-from ospi_supervisor.config import Config, parse_config
-from ospi_supervisor.platform.health import Health
+from ospi_supervisor.config import Config
 from ospi_supervisor.platform.proxy import Kind, render_proxy
-from ospi_supervisor.platform.switch import MaintenanceSwitch
-from tests.platform.conftest import Stub, reply
-from tests.support.proxies import serve
-from tests.support.system import free_port, listens, wait_until
+from tests.platform.conftest import reply
+from tests.platform.proxied import Site, running_site
 
 pytestmark = pytest.mark.system
 
 
-@dataclass
-class Site:
-    """A reverse proxy at work, what stands behind it, and the switch."""
-
-    kind: Kind
-    url: str
-    platform: Stub
-    supervisor: Stub
-    switch: MaintenanceSwitch
-    health: Health
-    config: Config
-    http: urllib3.PoolManager
-
-    def ask(self, method: str, path: str, **options: object) -> urllib3.BaseHTTPResponse:
-        return self.http.request(method, self.url + path, retries=False, timeout=10, redirect=False, **options)  # type: ignore[arg-type]
-
-
-def platform_answer(handler: BaseHTTPRequestHandler) -> None:
-    reply(handler, 200, b"old", {"X-Seen-Host": handler.headers.get("Host", "")})
-
-
-def supervisor_answer(handler: BaseHTTPRequestHandler) -> None:
-    """An event each 100 ms, stamped with the time it was sent; anything else is echoed by its size."""
-    if handler.path.endswith("/events"):
-        handler.send_response(200)
-        handler.send_header("Content-Type", "text/event-stream")
-        handler.send_header("X-Accel-Buffering", "no")
-        handler.send_header("Transfer-Encoding", "chunked")
-        handler.end_headers()
-        for _ in range(5):
-            data = f"data: {time.time()}\n\n".encode()
-            handler.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
-            handler.wfile.flush()
-            time.sleep(0.1)
-        handler.wfile.write(b"0\r\n\r\n")
-    else:
-        reply(handler, 200, handler.headers.get("Content-Length", "0").encode())
-
-
 @pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
 def server(request: pytest.FixtureRequest) -> Iterator[Site]:
-    """One server for the module: each test leaves the flag down and both stubs up.
-
-    Its folder lies outside pytest's own, which the accounts of web servers cannot enter.
-    """
-    with tempfile.TemporaryDirectory(prefix="ospi-proxy-") as folder:
-        Path(folder).chmod(0o755)
-        with running_site(request.param, Path(folder)) as site:
-            yield site
-
-
-@contextmanager
-def running_site(kind: Kind, folder: Path) -> Iterator[Site]:
-    """A reverse proxy with the printed configuration, its stubs and its switch."""
-    port = free_port()
-    platform, supervisor = Stub(free_port(), platform_answer), Stub(free_port(), supervisor_answer)
-    platform.start()
-    supervisor.start()
-    config = _config(folder, port, platform, supervisor)
-    health = Health(config.platform)
-    switch = MaintenanceSwitch(config.maintenance, health, config.platform.name)
-    switch.prepare()
-    command = serve(kind, folder, render_proxy(kind, config), port)
-    environment = {**os.environ, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-    try:
-        wait_until(lambda: listens(port) or process.poll() is not None, kind)
-        assert process.poll() is None, (folder / "output").read_text()
-        with urllib3.PoolManager(maxsize=8) as http:
-            yield Site(kind, f"http://127.0.0.1:{port}", platform, supervisor, switch, health, config, http)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-        platform.stop()
-        supervisor.stop()
-
-
-def _config(folder: Path, port: int, platform: Stub, supervisor: Stub) -> Config:
-    return parse_config(
-        {
-            "supervisor": {"state_dir": str(folder / "state"), "listen": f"127.0.0.1:{supervisor.port}"},
-            "platform": {
-                "product": "portail",
-                "name": "Portail d'essai",
-                "root": str(folder / "platform"),
-                "public_url": f"http://127.0.0.1:{port}/",
-                "health_url": f"{platform.url}/health",
-            },
-            "maintenance": {"flag": str(folder / "maintenance" / "flag"), "page_dir": str(folder / "page")},
-            "backup": {"directory": str(folder / "backup")},
-            "trust": {"root": str(folder / "root.json")},
-        }
-    )
+    """One server for the module: each test leaves the flag down and both stubs up."""
+    with running_site(request.param) as site:
+        yield site
 
 
 @pytest.fixture
@@ -285,24 +186,6 @@ def test_events_pass_at_once(site: Site) -> None:
             delays.append(time.time() - float(line[6:]))
     assert len(delays) == 5
     assert sorted(delays)[2] < 0.05
-
-
-@pytest.mark.parametrize(
-    ("path", "size", "passes"),
-    [
-        ("/superviseur/mises-a-jour/televersements/abc", 8 << 20, True),
-        ("/superviseur/mises-a-jour/televersements/abc", 10 << 20, False),
-        ("/superviseur/mises-a-jour/import", (64 << 20) + 4096, True),
-        ("/superviseur/mises-a-jour/import", 66 << 20, False),
-    ],
-)
-def test_bodies_up_to_their_limit_reach_the_supervisor(site: Site, path: str, size: int, passes: bool) -> None:
-    try:
-        answer = site.ask("PATCH" if "televersements" in path else "POST", path, body=b"\0" * size)
-    except urllib3.exceptions.ProtocolError:
-        assert not passes  # the server may close without reading what it refuses
-    else:
-        assert (answer.status, answer.data) == (200, str(size).encode()) if passes else answer.status >= 400
 
 
 def test_websockets_of_the_platform_pass(site: Site) -> None:
