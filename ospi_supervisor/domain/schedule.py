@@ -10,9 +10,9 @@ START_WINDOW = timedelta(hours=1)
 """How late a run may still start. A server that was off for longer waits for the next night: never at noon."""
 
 INSTALL_WINDOW = timedelta(hours=4)
-"""How long after its hour a planned update may still begin, or go on after a crash in which users kept the platform:
-neither a slow fetch nor a server that was off must stop the platform at breakfast. What was fetched is there the next
-night."""
+"""How long after its hour a planned update may still begin, or enter its next phase while users have the platform:
+neither a slow fetch or backup nor a server that was off must stop the platform at breakfast. What was fetched is there
+the next night."""
 
 ASKED_LATE = timedelta(minutes=5)
 """How long after its hour a planned update may still be asked for: its archive may arrive that much later, no more."""
@@ -46,7 +46,7 @@ def stable_delay(server_id: str, jitter: timedelta) -> timedelta:
 
 
 def is_late(planned: datetime | None, now: datetime) -> bool:
-    """Whether an update planned for then must not begin any more; never where none is planned."""
+    """Whether an update planned for then must not take the platform from its users any more; never where none is."""
     return planned is not None and now >= planned + INSTALL_WINDOW
 
 

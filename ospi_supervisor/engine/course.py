@@ -43,7 +43,10 @@ class Course:
     retry_pause: float
 
     def forward(self, first: Phase) -> None:
-        """Do `first` and all that follows; where one fails, go back."""
+        """Do `first` and all that follows; where one fails, go back.
+
+        One whose hour is long past is cancelled instead, as long as users have not lost the platform.
+        """
         for phase in phases_from(first):
             if phase is Phase.REOPEN:
                 break
@@ -65,19 +68,6 @@ class Course:
             self.turn_back(Phase.HEALTH, error)
             return
         self.reopen()
-
-    def forward_unless_late(self, first: Phase) -> None:
-        """The same, from before users lost the platform; one whose hour is long past is cancelled instead."""
-        if not self.record.is_late():
-            self.forward(first)
-            return
-        self.turn_back(
-            first,
-            CancelledError(
-                "l'heure prévue est passée depuis trop longtemps : la mise à jour est annulée pour ne pas arrêter la"
-                " plateforme en pleine journée"
-            ),
-        )
 
     def turn_back(self, phase: Phase, error: Exception) -> None:
         """`phase` failed, or was cancelled: undo it and all before it."""
@@ -159,6 +149,7 @@ class Course:
 
     def _do(self, phase: Phase) -> None:
         if phase in ENTERED_FREELY:
+            self._turn_back_if_late()
             self.record.enter(phase, unless=self.run.turn_back_if_asked)
         else:
             self.record.enter(phase)
@@ -166,6 +157,13 @@ class Course:
         if phase is Phase.VERIFY:
             self._identify(str(facts["product"]), str(facts["version"]))
         self.record.done(phase, facts)
+
+    def _turn_back_if_late(self) -> None:
+        if self.record.is_late():
+            raise CancelledError(
+                "l'heure prévue est passée depuis trop longtemps : la mise à jour est annulée pour ne pas arrêter la"
+                " plateforme en pleine journée"
+            )
 
     def _work(self, phase: Phase) -> Facts:
         self.run.phase = phase

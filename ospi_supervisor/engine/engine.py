@@ -80,7 +80,7 @@ class Engine:
             return
         course = self._course(replace(update, from_version=version, started_at=now))
         if refusal is None:
-            course.forward_unless_late(Phase.VERIFY)
+            course.forward(Phase.VERIFY)
         else:
             course.turn_back(Phase.VERIFY, refusal)
         self._write_out(course.record)

@@ -44,7 +44,7 @@ def recover(course: Course) -> None:
     elif record.failed_phase is not None:
         course.back()
     elif rule.recovery is Recovery.AGAIN:
-        course.forward_unless_late(_next(course))
+        course.forward(_next(course))
     elif rule.recovery is Recovery.ROLL_BACK:
         words = f"le service ou le serveur s'est interrompu pendant la phase « {rule.title} »"
         course.turn_back(phase, PlatformError(words))

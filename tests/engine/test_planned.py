@@ -1,4 +1,4 @@
-"""An update that was planned for an hour: it begins then, or a little later, and never in the middle of the day."""
+"""An update planned for an hour: it takes the platform then, or a little later, and never in the middle of the day."""
 
 import signal
 from datetime import timedelta
@@ -45,6 +45,41 @@ def test_after_a_crash_it_does_not_take_the_platform_from_its_users_at_noon(benc
     assert bench.status() is UpdateStatus.CANCELLED
     assert (bench.effects(), bench.locked_versions()) == (set(), [])
     assert "do maintenance" not in bench.traced()
+
+
+def run_slowly(bench: Bench, phase: Phase) -> None:
+    """Let an engine run what is to be run; that phase takes all the time that there was, and more."""
+    passed = [timedelta(0)]
+    engine = bench.engine({f"do {phase}": lambda _run: passed.append(INSTALL_WINDOW)})
+    engine.clock = lambda: now() + passed[-1]
+    engine.run_due()
+
+
+@pytest.mark.parametrize("phase", BEFORE_THE_PAGE)
+def test_one_that_takes_half_a_day_to_prepare_does_not_take_the_platform_from_its_users(
+    bench: Bench, phase: Phase
+) -> None:
+    bench.admit(start_at=now(), source="automatic")
+    run_slowly(bench, phase)
+    assert bench.status() is UpdateStatus.CANCELLED
+    assert (bench.effects(), bench.locked_versions()) == (set(), [])
+    assert "do maintenance" not in bench.traced()
+    assert "L'heure prévue est passée" in bench.journal("warning")[0]
+    assert bench.journal("error") == []
+
+
+@pytest.mark.parametrize("phase", BEHIND_THE_PAGE)
+def test_one_that_is_slow_behind_the_page_goes_on(bench: Bench, phase: Phase) -> None:
+    bench.admit(start_at=now())
+    run_slowly(bench, phase)
+    assert bench.status() is UpdateStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("phase", BEFORE_THE_PAGE)
+def test_one_that_somebody_started_may_take_its_time(bench: Bench, phase: Phase) -> None:
+    bench.admit()
+    run_slowly(bench, phase)
+    assert bench.status() is UpdateStatus.SUCCEEDED
 
 
 @pytest.mark.parametrize("phase", BEFORE_THE_PAGE)
