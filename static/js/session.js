@@ -4,6 +4,17 @@ import { transfer } from "./transfer.js";
 
 document.documentElement.classList.add("script");
 
+/** A second click while the first is on its way would ask twice. A script's own forms are its business. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post" || event.defaultPrevented) return;
+  if (form.hasAttribute("aria-busy")) event.preventDefault();
+  form.setAttribute("aria-busy", "true");
+});
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
+});
+
 const meta = (name) => document.querySelector(`meta[name="${name}"]`);
 
 const csrfToken = () => meta("csrf-token").content;

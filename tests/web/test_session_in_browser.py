@@ -92,3 +92,24 @@ def test_suivi_signed_out_asks_for_the_password_in_place(page: Page, web: WebPro
     dialog.locator("button").click()
     expect(page.locator("#etat .badge")).to_have_text("réussie")
     expect(page.locator("#etat [name=password]")).to_have_count(0)
+
+
+PRESS_TWICE = """async (event) => {
+  for (let press = 0; press < 2; press += 1) {
+    if (event) dispatchEvent(new Event(event));
+    document.querySelector("main form button").click();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}"""
+
+
+@pytest.mark.parametrize(("between", "times"), [(None, 1), ("pageshow", 2)])
+def test_a_second_click_on_a_slow_server_asks_for_nothing_more(
+    page: Page, web: WebProcess, between: str | None, times: int
+) -> None:
+    """`pageshow`: somebody comes back to the page."""
+    page.goto(f"{web.url}/sauvegardes")
+    posted: list[Route] = []
+    page.route("**/sauvegardes", lambda route: posted.append(route))
+    page.evaluate(PRESS_TWICE, between)
+    assert len(posted) == times
