@@ -37,6 +37,11 @@ def size(count: float) -> str:
     return f"{int(count)} octets" if count >= 2 else f"{int(count)} octet"
 
 
+def sentence(text: str) -> str:
+    """`text` as a sentence: errors begin in lower case and end without a stop, what hooks print ends as it likes."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith('.') else '.'}"
+
+
 def counted(count: int, one: str, many: str) -> str:
     """So many of something; in French, none of it is singular."""
     return f"{count} {one if count < 2 else many}"

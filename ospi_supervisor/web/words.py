@@ -10,7 +10,7 @@ from flask import Flask
 from ospi_supervisor import __version__
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus, rule_of
 from ospi_supervisor.domain.prerequisites import Thresholds, Verdict
-from ospi_supervisor.domain.words import PHASE_STATUS_LABELS, STATUS_LABELS, number, size
+from ospi_supervisor.domain.words import PHASE_STATUS_LABELS, STATUS_LABELS, number, sentence, size
 
 STATUS_TONES = {
     UpdateStatus.SUCCEEDED: "good",
@@ -85,6 +85,7 @@ def init_app(app: Flask) -> None:
         milliseconds=milliseconds,
         day=day,
         size=size,
+        sentence=sentence,
         instant=instant,
         clock=clock,
         status_label=status_label,

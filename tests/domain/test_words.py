@@ -2,7 +2,7 @@
 
 import pytest
 
-from ospi_supervisor.domain.words import counted, size
+from ospi_supervisor.domain.words import counted, sentence, size
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,8 @@ def test_sizes(count: float, shown: str) -> None:
 @pytest.mark.parametrize(("count", "shown"), [(0, "0 fichier"), (1, "1 fichier"), (2, "2 fichiers")])
 def test_singular_and_plural(count: int, shown: str) -> None:
     assert counted(count, "fichier", "fichiers") == shown
+
+
+@pytest.mark.parametrize("text", ["échec du script 20-schema", "échec du script 20-schema."])
+def test_a_sentence_ends_with_one_stop(text: str) -> None:
+    assert sentence(text) == "Échec du script 20-schema."
