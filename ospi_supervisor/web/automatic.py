@@ -3,7 +3,8 @@
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from ospi_supervisor.web.context import number_in_address, record, username, web
+from ospi_supervisor.automatic.facts import CHECK
+from ospi_supervisor.web.context import record, request_in_address, username, web
 
 bp = Blueprint("automatic", __name__, url_prefix="/mises-a-jour/activation")
 
@@ -12,13 +13,11 @@ bp = Blueprint("automatic", __name__, url_prefix="/mises-a-jour/activation")
 def page() -> str:
     """What is known; with `?demande=N`, what the worker answered to « Vérifier maintenant », or that it is at it."""
     operations = web().operations
-    number = number_in_address("demande")
-    known = number is not None and operations.web.request(number) is not None
-    answer = operations.reader.answer(number) if known and number is not None else None
+    asked, answer = request_in_address(CHECK)
     return render_template(
         "automatic/page.html",
         automatic=operations.automatic.document(),
-        waiting=known and answer is None,
+        waiting=asked is not None and answer is None,
         answer=answer,
     )
 

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import number_in_address, record, username, wants_json, web
+from ospi_supervisor.web.context import record, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("backups", __name__, url_prefix="/sauvegardes")
@@ -17,10 +17,8 @@ PUBLISHED = "backup"
 @bp.get("")
 def page() -> str:
     """The backups; with `?demande=N`, what became of one that was asked for."""
-    number = number_in_address("demande")
-    known = number is not None and web().operations.web.request(number) is not None
-    answer = web().operations.reader.answer(number) if known and number is not None else None
-    return _page(waiting=known and answer is None, answer=answer)
+    asked, answer = request_in_address("backup")
+    return _page(waiting=asked is not None and answer is None, answer=answer)
 
 
 @bp.post("")

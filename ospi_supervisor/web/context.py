@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app, request
 from flask_login import UserMixin, current_user
@@ -14,7 +14,7 @@ from ospi_supervisor.accounts import Accounts, is_recent
 from ospi_supervisor.config import Config
 from ospi_supervisor.operations import Operations
 from ospi_supervisor.store.database import LAST_NUMBER
-from ospi_supervisor.store.web_rows import SessionRow
+from ospi_supervisor.store.web_rows import RequestRow, SessionRow
 from ospi_supervisor.web.hub import Hub
 
 EXTENSION = "ospi_supervisor"
@@ -79,6 +79,16 @@ def stored_number(text: str) -> int | None:
 def number_in_address(name: str) -> int | None:
     """The number that the address gives under that name; None where it gives none, or one that nothing can have."""
     return stored_number(request.args.get(name, ""))
+
+
+def request_in_address(*kinds: str) -> tuple[RequestRow | None, dict[str, Any] | None]:
+    """The request of one of those kinds that the address gives as `demande`, and the worker's answer to it; None for
+    what there is not, or not yet."""
+    number = number_in_address("demande")
+    asked = None if number is None else web().operations.web.request(number)
+    if asked is None or asked.kind not in kinds:
+        return None, None
+    return asked, web().operations.reader.answer(asked.id)
 
 
 def record(action: str, detail: str = "", *, allowed: bool = True, actor: str | None = None) -> None:

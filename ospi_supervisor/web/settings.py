@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import number_in_address, record, username, wants_json, web
+from ospi_supervisor.web.context import record, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("settings", __name__, url_prefix="/parametres")
@@ -21,10 +21,8 @@ def root() -> Response:
 @bp.get("/general")
 def general() -> str:
     """The settings in force; with `?demande=N`, what the worker answered to a change, or that it is at it."""
-    number = number_in_address("demande")
-    known = number is not None and web().operations.web.request(number) is not None
-    answer = web().operations.reader.answer(number) if known and number is not None else None
-    return _page(waiting=known and answer is None, answer=answer)
+    asked, answer = request_in_address("setting")
+    return _page(waiting=asked is not None and answer is None, answer=answer)
 
 
 @bp.post("/general")

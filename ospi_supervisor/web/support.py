@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import now, number_in_address, record, username, wants_json, web
+from ospi_supervisor.web.context import now, record, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 from ospi_supervisor.web.words import OUTCOMES
 
@@ -17,13 +17,10 @@ bp = Blueprint("support", __name__)
 @bp.get("/support")
 def page() -> Response | str:
     """Whom to call and what for; with `?demande=N`, what the worker answered to a code or to « Reprendre »."""
-    number = number_in_address("demande")
-    if number is None:
-        return _page()
-    asked, answer = web().operations.web.request(number), web().operations.reader.answer(number)
+    asked, answer = request_in_address("unlock", "resume")
     if asked is not None and asked.kind == "resume" and answer is not None and answer["accepted"]:
         return redirect(url_for("updates.follow", update=answer["update_id"]))
-    return _page(waiting=answer is None, answer=answer)
+    return _page(waiting=asked is not None and answer is None, answer=answer)
 
 
 @bp.post("/support/deblocage")

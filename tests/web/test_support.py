@@ -104,6 +104,24 @@ def test_a_code_that_the_worker_refuses_says_why(site: Site, admin: Browser) -> 
     assert "Ce code a déjà servi ; il ne sert qu'une fois." in words(admin, "support?demande=1")
 
 
+def test_a_request_that_never_was_or_of_another_kind_says_nothing_here(site: Site, admin: Browser) -> None:
+    other = site.operations.request_setting("update.auto.disable", "OUI", by="admin", source="import")
+    site.engine.answer(other, accepted=True, now=now())
+    for page in ("support", "sauvegardes", "mises-a-jour/activation"):
+        for number in (other, 99999):
+            text = words(admin, f"{page}?demande={number}")
+            assert 'http-equiv="refresh"' not in text, page
+            for said in ("La demande est transmise", "débloquée", "est faite", "Vérification terminée"):
+                assert said not in text, page
+    assert "Paramètre enregistré" in words(admin, f"parametres/general?demande={other}")
+
+
+def test_what_ends_with_a_stop_gets_no_second_one(site: Site, admin: Browser) -> None:
+    number = failed(site)
+    site.engine.set_failure(number, Phase.MIGRATE, "permission denied for schema public.")
+    assert "Permission denied for schema public.</p>" in words(admin, "support")
+
+
 def test_what_is_no_code_is_refused_at_once_and_stays_in_the_form(site: Site, admin: Browser) -> None:
     failed(site)
     response = admin.post("support/deblocage", data={"code": "<ABC>"})
