@@ -68,6 +68,16 @@ def test_an_update_that_cannot_be_is_not_found(admin: Browser) -> None:
         assert admin.get(path.format(10**20), headers=JSON).status_code == 404
 
 
+def test_the_dashboard_is_not_ready_for_an_update_while_one_runs(site: Site, admin: Browser) -> None:
+    def said() -> list[str]:
+        return re.findall(r'En marche</p><p class="muted">([^<]+)<', admin.get("").text.replace("\u00a0", " "))
+
+    site.engine.beat(now(), 1)
+    assert said() == ["Prêt à installer une mise à jour."]
+    site.update()
+    assert said() == ["Une mise à jour est en cours."]
+
+
 def test_the_dashboard_names_the_version_that_is_locked(site: Site, admin: Browser) -> None:
     assert ">Ouvert<" in admin.get("").text
     assert "verrouillée" not in admin.get("").text
