@@ -99,8 +99,11 @@ def _secrets(config: Config, adapters: Adapters) -> Findings:
     files.append(config.automatic_update.proxy_password_file)
     for path in filter(None, files):
         yield _secret(path, 0o600)
-    if config.supervisor.metrics_token_file is not None:  # the web process holds requests against it
-        yield _secret(config.supervisor.metrics_token_file, 0o640)
+    token = config.supervisor.metrics_token_file
+    if token is not None:  # the web process holds requests against it
+        yield _secret(token, 0o640)
+        if not token.read_bytes().strip():
+            yield Level.ERROR, f"le jeton {token} est vide, ce qui ferme l'adresse metrics ; écrivez-en un"
 
 
 def _secret(path: Path, mode: int) -> tuple[Level, str]:

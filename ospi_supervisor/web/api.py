@@ -33,7 +33,8 @@ def metrics() -> AnyResponse:
     """Prometheus text, for whoever shows the configured token (`Authorization: Bearer TOKEN`)."""
     token_file = web().config.supervisor.metrics_token_file
     given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if token_file is None or not hmac.compare_digest(given.encode(), token_file.read_bytes().strip()):
+    token = b"" if token_file is None else token_file.read_bytes().strip()
+    if not token or not hmac.compare_digest(given.encode(), token):
         abort(403)
     operations = web().operations
     status = operations.status()

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from ospi_supervisor.bootstrap import make_adapters
+from ospi_supervisor.checks import Level, run_checks
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from tests.support.site import Archives, Browser, Site, now
 
@@ -121,6 +123,22 @@ def test_a_stream_whose_client_left_before_its_first_byte_is_free_again(site: Si
     admin.client.application = never_read
     admin.get(f"api/updates/{number}/events", headers=STREAM)
     assert (seen, hub.streams) == ([1], 0)
+
+
+def test_an_empty_token_opens_metrics_to_nobody_and_the_check_says_so(site: Site) -> None:
+    token = site.folder / "metrics-token"
+    token.chmod(0o600)
+    adapters = make_adapters(site.config)
+
+    def levels() -> list[Level]:
+        return [finding.level for finding in run_checks(site.config, adapters) if finding.check == "secrets"]
+
+    assert levels() == [Level.OK]
+    token.write_text(" \n")
+    browser = site.browser(None)
+    for given in ({}, {"Authorization": "Bearer "}, {"Authorization": ""}):
+        assert browser.get("metrics", headers=given).status_code == 403
+    assert Level.ERROR in levels()
 
 
 def test_an_upload_of_the_contract(admin: Browser, archives: Archives) -> None:
