@@ -1,9 +1,10 @@
-"""Phase 4, `backup`: a full snapshot while the platform serves. Undo: drop a partial one, keep a complete one."""
+"""Phase 4, `backup`: a full snapshot while the platform serves. Undo: drop a partial one, keep a complete one, which
+takes the place of an old one."""
 
 from dataclasses import dataclass
 
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.domain.plan import full_snapshot_id
+from ospi_supervisor.domain.plan import checkpoint_id, full_snapshot_id
 from ospi_supervisor.domain.words import size
 from ospi_supervisor.phases.base import Facts, Level, Run
 
@@ -28,5 +29,11 @@ class Backup:
         return {"snapshot": name, "size": snapshot.size}
 
     def undo(self, run: Run) -> None:
-        """A complete snapshot stays: it is a good backup, whatever became of the update."""
-        self.snapshots.drop_if_partial(full_snapshot_id(run.request.id))
+        """A complete snapshot stays: it is a good backup, whatever became of the update.
+
+        Old ones go as after a success: where no night is long enough, each night brings one more.
+        """
+        name = full_snapshot_id(run.request.id)
+        self.snapshots.drop_if_partial(name)
+        if any(snapshot.id == name for snapshot in self.snapshots.list()):
+            self.snapshots.prune({name, checkpoint_id(run.request.id)})
