@@ -2,6 +2,8 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,6 +23,7 @@ RECENT_SIGN_IN = timedelta(minutes=15)
 """How old a sign-in may be when an update is started; beyond, the password is asked for again in place."""
 
 THROTTLE_WINDOW = timedelta(minutes=15)
+THROTTLED = f"trop de tentatives ; réessayez dans {int(THROTTLE_WINDOW.total_seconds() // 60)} minutes"
 FAILURES_PER_ACCOUNT = 10
 FAILURES_PER_ADDRESS = 30
 PASSWORD_MIN_LENGTH = 8
@@ -75,14 +78,14 @@ class Accounts:
         _check_length(username)
         since = now - THROTTLE_WINDOW
         self._store.forget_before(now - SESSION_LIFETIME, since)
-        wait = f"trop de tentatives ; réessayez dans {int(THROTTLE_WINDOW.total_seconds() // 60)} minutes"
-        if self._is_throttled(username, address, since):
-            raise RefusedError(wait, code="throttled")
-        verified = self._verified_hash(username, password)
-        if verified is None:
-            self._store.record_failure(username, address, now)
-            more = f" ; {wait}" if self._is_throttled(username, address, since) else ""
-            raise RefusedError(f"identifiant ou mot de passe incorrect{more}", code="credentials")
+        self._refuse_throttled(username, address, since)
+        with self._its_turn():
+            self._refuse_throttled(username, address, since)  # others failed while it waited
+            verified = self._verified_hash(username, password)
+            if verified is None:
+                self._store.record_failure(username, address, now)
+                more = f" ; {THROTTLED}" if self._is_throttled(username, address, since) else ""
+                raise RefusedError(f"identifiant ou mot de passe incorrect{more}", code="credentials")
         token = secrets.token_urlsafe(32)
         self._store.open_session(username, verified, _sha256(token), address, now)
         session = self.session(token, now)
@@ -114,21 +117,31 @@ class Accounts:
             raise RefusedError(f"mot de passe trop court ; il en faut au moins {PASSWORD_MIN_LENGTH} caractères")
         return self._hasher.hash(password)
 
+    def _refuse_throttled(self, username: str, address: str, since: datetime) -> None:
+        if self._is_throttled(username, address, since):
+            raise RefusedError(THROTTLED, code="throttled")
+
     def _is_throttled(self, username: str, address: str, since: datetime) -> bool:
         by_account, by_address = self._store.failures(username, address, since)
         return by_account >= FAILURES_PER_ACCOUNT or by_address >= FAILURES_PER_ADDRESS
 
+    @contextmanager
+    def _its_turn(self) -> Iterator[None]:
+        """One sign-in at a time: the failures that are counted are all that there are."""
+        if not self._turn.acquire(timeout=_WAIT_FOR_TURN_SECONDS):
+            raise RefusedError("trop de connexions en même temps ; réessayez dans un instant", code="throttled")
+        try:
+            yield
+        finally:
+            self._turn.release()
+
     def _verified_hash(self, username: str, password: str) -> str | None:
         """The hash that the password was held against, where it is the right one; else None."""
         known = self._store.password_hash(username)
-        if not self._turn.acquire(timeout=_WAIT_FOR_TURN_SECONDS):
-            raise RefusedError("trop de connexions en même temps ; réessayez dans un instant", code="throttled")
         try:
             self._hasher.verify(known or self._decoy, password)
         except (VerificationError, InvalidHashError):
             return None
-        finally:
-            self._turn.release()
         return known
 
 

@@ -1,6 +1,7 @@
 """Passwords, throttling and sessions."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -118,6 +119,13 @@ def test_an_account_is_throttled_and_let_in_again_later(accounts: Accounts) -> N
     assert codes == ["credentials"] * FAILURES_PER_ACCOUNT + ["throttled"]
     later = START + THROTTLE_WINDOW + timedelta(seconds=1)
     assert accounts.sign_in("alice", PASSWORD, "10.0.0.1", later)
+
+
+def test_tries_that_come_all_at_once_are_throttled_as_well(accounts: Accounts) -> None:
+    tries = 3 * FAILURES_PER_ACCOUNT
+    with ThreadPoolExecutor(tries) as pool:
+        codes = list(pool.map(lambda number: fail(accounts, "alice", f"10.0.0.{number}"), range(tries)))
+    assert sorted(codes) == ["credentials"] * FAILURES_PER_ACCOUNT + ["throttled"] * (tries - FAILURES_PER_ACCOUNT)
 
 
 def test_an_address_is_throttled_over_all_accounts(accounts: Accounts, store: WebStore) -> None:
