@@ -31,7 +31,7 @@ class Worker:
     """The worker's parts, put together in `bootstrap`.
 
     `judge` answers a request, `run_due` works on what is to be worked on; `update_itself`, which says when the night's
-    automatic update is due, and `keep_house` run each minute;
+    automatic update is due, `keep_house` and `report_ends`, which tells how updates ended, run each minute;
     `only_one` is a lock that a second worker fails to take (BusyError).
     The requests' database and the queue are files of another account: where they cannot be opened, what is to be
     worked on goes on without them.
@@ -44,6 +44,7 @@ class Worker:
     run_due: Callable[[], None]
     update_itself: Callable[[], None]
     keep_house: Callable[[], None]
+    report_ends: Callable[[], None]
     only_one: AbstractContextManager[None]
     clock: Callable[[], datetime]
     _web: WebStore | None = None
@@ -86,11 +87,12 @@ class Worker:
             self.run_due()
 
     def tick(self) -> None:
-        """Each minute: what the bell did not tell, what is due now, and housekeeping."""
+        """Each minute: what the bell did not tell, what is due now, housekeeping, and what there is to tell of it."""
         self._apart("reading the requests", self._judge_requests)
         self._apart("the automatic update", self.update_itself)
         self._apart("what is due", self.run_due)
         self._apart("housekeeping", self.keep_house)
+        self._apart("the report of an end", self.report_ends)
 
     def _judge_requests(self) -> None:
         answered = self.store.answered()

@@ -28,6 +28,7 @@ from ospi_supervisor.engine.unlocking import Unlocking
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.jobs.queue import Queue
 from ospi_supervisor.jobs.worker import Worker, log_to_stdout
+from ospi_supervisor.mail.report import Reports
 from ospi_supervisor.operations import Operations
 from ospi_supervisor.phases.base import Run
 from ospi_supervisor.phases.registry import Adapters, make_registry
@@ -41,6 +42,7 @@ from ospi_supervisor.platform.switch import MaintenanceSwitch
 from ospi_supervisor.platform.zone import local_zone
 from ospi_supervisor.store.automatic_store import AutomaticStore
 from ospi_supervisor.store.database import ReadOnlyDatabase, sqlite_url
+from ospi_supervisor.store.ends_store import EndsStore
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.published import PublishedStore
@@ -126,11 +128,12 @@ def make_worker(config: Config) -> Worker:
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     adapters = make_adapters(config)
     store = EngineStore(sqlite_url(paths.engine_db))
+    reader = EngineReader(sqlite_url(paths.engine_db))
     registry = make_registry(
         adapters,
         clock=utc_now,
         measure=_measure(config, adapters.releases),
-        expected_end=_expected_end(EngineReader(sqlite_url(paths.engine_db))),
+        expected_end=_expected_end(reader),
         forget_archive=_forget_archive(paths.uploads_dir, paths.fetched_dir),
     )
     desk = _make_desk(config, adapters, store)
@@ -153,6 +156,7 @@ def make_worker(config: Config) -> Worker:
         run_due=engine.run_due,
         update_itself=automatic.run_if_due,
         keep_house=backups.keep_house,
+        report_ends=Reports(config, store, EndsStore(store), reader.update, utc_now).tell,
         only_one=exclusive(paths.engine_dir / "worker.lock", "un service de mise à jour est déjà en marche"),
         clock=utc_now,
     )

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config import Config
-from ospi_supervisor.errors import SupervisorError
+from ospi_supervisor.errors import MailError, SupervisorError
+from ospi_supervisor.mail.server import MailServer
 from ospi_supervisor.phases.places import check_nothing_precious_in_releases
 from ospi_supervisor.phases.registry import Adapters
 from ospi_supervisor.phases.release import record_path
@@ -96,7 +97,7 @@ def _data(config: Config, adapters: Adapters) -> Findings:
 
 def _secrets(config: Config, adapters: Adapters) -> Findings:
     files = [database.password_file for database in config.platform.databases]
-    files.append(config.automatic_update.proxy_password_file)
+    files += [config.automatic_update.proxy_password_file, config.mail.password_file]
     for path in filter(None, files):
         yield _secret(path, 0o600)
     token = config.supervisor.metrics_token_file
@@ -172,6 +173,22 @@ def _health(config: Config, adapters: Adapters) -> Findings:
         yield Level.ERROR, f"la plateforme ne répond pas comme attendu : {facts.error}"
 
 
+def _mail(config: Config, adapters: Adapters) -> Findings:
+    """A warning at most: no update depends on it."""
+    if config.mail.smtp is None:
+        return
+    try:
+        MailServer(config.mail).check()
+    except MailError as error:
+        yield Level.WARNING, f"la fin d'une mise à jour ne pourra pas être annoncée par courriel : {error}"
+    else:
+        yield (
+            Level.OK,
+            f"le serveur de messagerie {config.mail.smtp} répond ; fin des mises à jour annoncée à "
+            + (", ".join(config.mail.recipients)),
+        )
+
+
 CHECKS: dict[str, Check] = {
     "trust": _trust,
     "release": _release,
@@ -183,4 +200,5 @@ CHECKS: dict[str, Check] = {
     "services": _services,
     "databases": _databases,
     "health": _health,
+    "mail": _mail,
 }

@@ -12,17 +12,23 @@ import msgspec
 
 from ospi_supervisor.domain.prerequisites import Thresholds
 from ospi_supervisor.errors import ConfigurationError
+from ospi_supervisor.state_paths import StatePaths
 from ospi_supervisor.toml_errors import in_french, unknown_keys
 
 DEFAULT_PATH = Path("/etc/ospi-supervisor/supervisor.toml")
 
 
+LAST_PORT = 65535
+
 Positive = Annotated[int, msgspec.Meta(ge=1)]
 
 _ADDRESS, _PROXY = "^https?://[^/ ]+", "^http://([^/ :@]+@)?[^/ @]+/?$"
+_SMTP, _MAILBOX = r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?\Z", r"^[^\s@,;<>]+@[^\s@,;<>]+\Z"
 _FORMS = {
     _ADDRESS: "https://HÔTE/CHEMIN/",
     _PROXY: "http://HÔTE:PORT ou http://COMPTE@HÔTE:PORT, sans mot de passe (il va dans « proxy_password_file »)",
+    _SMTP: "HÔTE ou HÔTE:PORT",
+    _MAILBOX: "nom@hopital.example",
 }
 """What each pattern of a text looks like to people."""
 
@@ -146,6 +152,23 @@ class SupportTable(Table, frozen=True, kw_only=True):
     phone: str = "04 26 10 06 36"
 
 
+class MailTable(Table, frozen=True, kw_only=True):
+    """`[mail]`: whom to tell how an update ended, and through which server; nobody where `smtp` is not given.
+
+    `smtp` is HOST[:PORT]; `sender` is the key `from`. The connection is ciphered from its first byte with `tls`, else
+    by STARTTLS where the server offers it. The password of `account` lies in `password_file`, which only the worker can
+    read, and is never sent unciphered. `ca_bundle` replaces the system's certification authorities.
+    """
+
+    smtp: Annotated[str, msgspec.Meta(pattern=_SMTP)] | None = None
+    recipients: tuple[Annotated[str, msgspec.Meta(pattern=_MAILBOX)], ...] = ()
+    sender: Annotated[str, msgspec.Meta(pattern=_MAILBOX)] | None = msgspec.field(default=None, name="from")
+    account: str | None = None
+    password_file: Path | None = None
+    tls: bool = False
+    ca_bundle: Path | None = None
+
+
 class Document(Table, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -157,6 +180,7 @@ class Document(Table, frozen=True, kw_only=True):
     prerequisites: Thresholds = Thresholds()
     automatic_update: AutomaticUpdateTable = AutomaticUpdateTable()
     support: SupportTable = SupportTable()
+    mail: MailTable = MailTable()
 
 
 class Config(Document, frozen=True, kw_only=True):
@@ -165,37 +189,9 @@ class Config(Document, frozen=True, kw_only=True):
     file: Path | None = None
 
     @property
-    def paths(self) -> "StatePaths":
+    def paths(self) -> StatePaths:
         """Where the state lies."""
         return StatePaths(self.supervisor.state_dir)
-
-
-class StatePaths:
-    """The state folder: who writes what (design, section 2).
-
-    `engine/` is the worker's and the web account may read it; `web/` is the web process's; both write
-    to `queue/`, which carries request numbers only.
-    """
-
-    def __init__(self, state_dir: Path) -> None:
-        self.root = state_dir
-        self.engine_dir = state_dir / "engine"
-        self.engine_db = self.engine_dir / "engine.db"
-        self.update_lock = self.engine_dir / "update.lock"
-        self.reserve = self.engine_dir / "reserve"
-        self.hold = self.engine_dir / "hold"
-        self.records_dir = self.engine_dir / "releases"
-        self.trust_dir = self.engine_dir / "trust"
-        self.logs_dir = self.engine_dir / "logs"
-        self.repository_dir = self.engine_dir / "automatic" / "metadata"
-        self.fetched_dir = self.engine_dir / "automatic" / "archives"
-        self.notices_dir = self.engine_dir / "notices"
-        self.web_dir = state_dir / "web"
-        self.web_db = self.web_dir / "web.db"
-        self.secret_key = self.web_dir / "secret_key"
-        self.uploads_dir = self.web_dir / "uploads"
-        self.queue_dir = state_dir / "queue"
-        self.queue_db = self.queue_dir / "huey.db"
 
 
 def load_config(path: Path) -> Config:
@@ -232,7 +228,7 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _check(config: Config, origin: str) -> None:
     """What types alone cannot say."""
-    for problem in (*_of_platform(config), *_of_addresses(config), *_of_paths(config)):
+    for problem in (*_of_platform(config), *_of_addresses(config), *_of_mail(config.mail), *_of_paths(config)):
         raise ConfigurationError(f"{origin} : {problem}")
 
 
@@ -254,8 +250,17 @@ def _of_addresses(config: Config) -> Iterator[str]:
     if not re.fullmatch(r"(/[a-z0-9-]+)+", config.supervisor.url_prefix):
         yield "« supervisor.url_prefix » doit être de la forme /superviseur"
     listen = re.fullmatch(r".+:([0-9]{1,5})", config.supervisor.listen)
-    if listen is None or int(listen[1]) > 65535:  # waitress would take another port
+    if listen is None or int(listen[1]) > LAST_PORT:  # waitress would take another port
         yield "« supervisor.listen » doit être de la forme 127.0.0.1:8810"
+
+
+def _of_mail(mail: MailTable) -> Iterator[str]:
+    if (mail.smtp is None) != (not mail.recipients):
+        yield "« mail.smtp » et « mail.recipients » vont ensemble"
+    if (mail.account is None) != (mail.password_file is None):
+        yield "« mail.account » et « mail.password_file » vont ensemble"
+    if mail.smtp is not None and int(mail.smtp.partition(":")[2] or 0) > LAST_PORT:
+        yield "« mail.smtp » doit être de la forme HÔTE ou HÔTE:PORT"
 
 
 def _of_paths(config: Config) -> Iterator[str]:
@@ -285,3 +290,5 @@ def named_paths(config: Document) -> Iterator[tuple[str, Path | None]]:
     yield "trust.support_key", config.trust.support_key
     yield "automatic_update.proxy_password_file", config.automatic_update.proxy_password_file
     yield "automatic_update.ca_bundle", config.automatic_update.ca_bundle
+    yield "mail.password_file", config.mail.password_file
+    yield "mail.ca_bundle", config.mail.ca_bundle

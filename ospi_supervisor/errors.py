@@ -79,6 +79,10 @@ class FeedError(SupervisorError):
         self.transient = transient
 
 
+class MailError(SupervisorError):
+    """A message could not be handed to the mail server, or not for every recipient; nothing else depends on it."""
+
+
 class CancelledError(SupervisorError):
     """An administrator asked this update to stop (phases 1 to 4)."""
 

@@ -41,6 +41,7 @@ def in_french(message: str, forms: Mapping[str, str]) -> str:
     if match := re.fullmatch(r"Expected `int` (>=|<=) (\d+)", reason):
         bound = "au moins" if match[1] == ">=" else "au plus"
         return f"clé « {key} » : un entier d'{bound} {match[2]} est attendu"
-    if match := re.fullmatch(r"Expected `str` matching regex '(.+)'", reason):
-        return f"clé « {key} » : une adresse de la forme {forms[match[1]]} est attendue"
+    if match := re.fullmatch(r"Expected `str` matching regex ('.+')", reason):
+        form = next(form for pattern, form in forms.items() if repr(pattern) == match[1])
+        return f"clé « {key} » : une adresse de la forme {form} est attendue"
     return message

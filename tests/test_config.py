@@ -108,6 +108,14 @@ def test_the_example_is_accepted_and_shows_every_key() -> None:
         ("automatic_update.hosts", {"rocky": "api.fr"}, "une adresse de la forme https://HÔTE/CHEMIN/ est attendue"),
         ("automatic_update.proxy", "http://a:secret@p:3128", "sans mot de passe (il va dans « proxy_password_file »)"),
         ("automatic_update.ca_bundle", "ca.pem", "« automatic_update.ca_bundle » doit être un chemin absolu"),
+        ("mail.smtp", None, "« mail.smtp » et « mail.recipients » vont ensemble"),
+        ("mail.recipients", [], "« mail.smtp » et « mail.recipients » vont ensemble"),
+        ("mail.recipients", ["dsi"], "une adresse de la forme nom@hopital.example est attendue"),
+        ("mail.from", "a@b.fr\nBcc: c@d.fr", "une adresse de la forme nom@hopital.example est attendue"),
+        ("mail.smtp", "smtp://hote", "une adresse de la forme HÔTE ou HÔTE:PORT est attendue"),
+        ("mail.smtp", "hote:99999", "« mail.smtp » doit être de la forme HÔTE ou HÔTE:PORT"),
+        ("mail.account", None, "« mail.account » et « mail.password_file » vont ensemble"),
+        ("mail.password_file", "secret", "« mail.password_file » doit être un chemin absolu"),
     ],
 )
 def test_what_is_wrong_is_refused_by_its_name(path: str, value: Any, words: str) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ospi_supervisor.config import StatePaths
 from ospi_supervisor.domain.acceptance import check_nothing_waits
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
 from ospi_supervisor.engine.course import Course
@@ -17,6 +16,7 @@ from ospi_supervisor.engine.reserve import Reserve
 from ospi_supervisor.engine.run import UpdateRun
 from ospi_supervisor.errors import BusyError, SupervisorError
 from ospi_supervisor.phases.base import Registry, UpdateRequest
+from ospi_supervisor.state_paths import StatePaths
 from ospi_supervisor.store.engine_rows import StoredUpdate
 from ospi_supervisor.store.engine_store import EngineStore
 

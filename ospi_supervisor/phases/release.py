@@ -10,7 +10,7 @@ import msgspec
 
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord, links_refreshed
 from ospi_supervisor.backup.databases import hook_environment
-from ospi_supervisor.config import Config, StatePaths
+from ospi_supervisor.config import Config
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import HookPhase, Manifest
 from ospi_supervisor.errors import RefusedError
@@ -19,6 +19,7 @@ from ospi_supervisor.phases.base import Level, Run
 from ospi_supervisor.platform.hooks import run_hook
 from ospi_supervisor.platform.releases import Releases
 from ospi_supervisor.redaction import redactor_of
+from ospi_supervisor.state_paths import StatePaths
 
 
 def manifest_facts(manifest: Manifest) -> dict[str, Any]:

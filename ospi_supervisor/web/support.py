@@ -5,11 +5,11 @@ from collections.abc import Callable
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from ospi_supervisor.domain.words import OUTCOMES
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
 from ospi_supervisor.web.context import now, record, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
-from ospi_supervisor.web.words import OUTCOMES
 
 bp = Blueprint("support", __name__)
 

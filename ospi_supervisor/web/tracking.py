@@ -8,10 +8,9 @@ from typing import Any
 
 from ospi_supervisor.domain import stall
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
-from ospi_supervisor.domain.words import PHASE_STATUS_LABELS
+from ospi_supervisor.domain.words import OUTCOMES, PHASE_STATUS_LABELS, Outcome
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.web import pace
-from ospi_supervisor.web.words import OUTCOMES, Outcome
 
 LINES_SHOWN = 200
 """Of what hooks print, and of each level of the journal: the newest."""

@@ -1,7 +1,7 @@
 """The words of the pages: labels for stable names, and numbers and instants as the French write them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import date, datetime
 from typing import Any
 
@@ -32,49 +32,6 @@ THRESHOLD_LABELS = {
     "memory_gb_advised": "mémoire préconisée (Go)",
     "free_disk_percent": "espace disque libre (%)",
     "platform_version": "version de la plateforme",
-}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an update ended, in words: the state of the platform, and what to do now."""
-
-    title: str
-    platform: str
-    to_do: str
-
-
-OUTCOMES = {
-    UpdateStatus.SUCCEEDED: Outcome(
-        "La mise à jour a réussi.",
-        "La plateforme a été rouverte à tous sur la nouvelle version, avec toutes ses données.",
-        "Il n'y a rien à faire.",
-    ),
-    UpdateStatus.ROLLED_BACK: Outcome(
-        "La mise à jour a échoué ; la plateforme est revenue à l'ancienne version.",
-        "L'ancienne version a été rouverte à tous, avec exactement les données qu'elle avait.",
-        "Ne relancez pas cette mise à jour : sa version est verrouillée.",
-    ),
-    UpdateStatus.REFUSED: Outcome(
-        "La mise à jour a été refusée avant de commencer.",
-        "La plateforme n'a pas été touchée.",
-        "Corrigez ce qui est indiqué, puis importez de nouveau.",
-    ),
-    UpdateStatus.FAILED: Outcome(
-        "La mise à jour a échoué pendant sa préparation.",
-        "La plateforme n'a pas été touchée ni arrêtée.",
-        "Ne relancez pas cette mise à jour : sa version est verrouillée.",
-    ),
-    UpdateStatus.CANCELLED: Outcome(
-        "La mise à jour a été annulée.",
-        "La plateforme n'a pas été touchée ; ce qui avait été préparé a été retiré.",
-        "Vous pouvez importer de nouveau quand vous le souhaitez.",
-    ),
-    UpdateStatus.INTERVENTION: Outcome(
-        "La mise à jour s'est arrêtée : une intervention est nécessaire.",
-        "La page de maintenance reste affichée aux utilisateurs. Les données et leurs sauvegardes sont conservées.",
-        "N'agissez pas sur le serveur et ne le redémarrez pas.",
-    ),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from demo.samples import HOOKS
-from ospi_supervisor.config import StatePaths
+from ospi_supervisor.state_paths import StatePaths
 from tests.e2e.conftest import sign_in
 from tests.support.demo import Client, RunningDemo, begin_update, wait_for
 from tests.support.releases import changed_release

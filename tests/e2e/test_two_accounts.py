@@ -14,7 +14,8 @@ import requests
 
 from demo.layout import REPOSITORY
 from demo.samples import INSTALLED
-from ospi_supervisor.config import StatePaths, load_config
+from ospi_supervisor.config import load_config
+from ospi_supervisor.state_paths import StatePaths
 from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
 from tests.support.demo import Client, begin_update, wait_for
 from tests.support.deployment import Accounts, Deployment

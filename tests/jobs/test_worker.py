@@ -88,6 +88,7 @@ def test_a_request_whose_bell_was_lost_is_found(site: Site) -> None:
     site.start()
     site.wait(lambda: site.bench.reader().answer(number) is not None)
     site.wait_for(UpdateStatus.SUCCEEDED)
+    site.wait(lambda: "report_ends" in site.bench.traced())
     assert "keep_house" in site.bench.traced()
 
 

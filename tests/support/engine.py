@@ -15,13 +15,13 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ospi_supervisor.config import StatePaths
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.unlock import encode_code, parse_challenge
 from ospi_supervisor.engine.engine import Engine
 from ospi_supervisor.engine.unlocking import Unlocking
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.base import Facts, Registry, Run
+from ospi_supervisor.state_paths import StatePaths
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.engine_rows import NewUpdate

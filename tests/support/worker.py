@@ -56,6 +56,7 @@ def make_worker(
         run_due=engine.run_due,
         update_itself=lambda: bench.trace("update_itself"),
         keep_house=lambda: bench.trace("keep_house"),
+        report_ends=lambda: bench.trace("report_ends"),
         only_one=exclusive(bench.paths.engine_dir / "worker.lock", "un service de mise à jour tourne déjà"),
         clock=now,
     )

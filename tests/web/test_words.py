@@ -4,7 +4,7 @@ import pytest
 
 from ospi_supervisor.domain.lifecycle import PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.prerequisites import Thresholds, Verdict
-from ospi_supervisor.domain.words import PHASE_STATUS_LABELS, STATUS_LABELS
+from ospi_supervisor.domain.words import OUTCOMES, PHASE_STATUS_LABELS, STATUS_LABELS
 from ospi_supervisor.web import words
 
 
@@ -29,7 +29,7 @@ def test_everything_that_is_stored_has_its_words() -> None:
     assert set(STATUS_LABELS) == set(UpdateStatus)
     assert set(PHASE_STATUS_LABELS) == set(PhaseStatus)
     assert set(words.VERDICT_LABELS) == set(Verdict)
-    assert set(words.OUTCOMES) == {status for status in UpdateStatus if status.is_final}
+    assert set(OUTCOMES) == {status for status in UpdateStatus if status.is_final}
     assert set(words.THRESHOLD_LABELS) == set(Thresholds.__dataclass_fields__)
 
 

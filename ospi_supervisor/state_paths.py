@@ -1,0 +1,31 @@
+"""Where the state lies, file by file."""
+
+from pathlib import Path
+
+
+class StatePaths:
+    """The state folder: who writes what (design, section 2).
+
+    `engine/` is the worker's and the web account may read it; `web/` is the web process's; both write
+    to `queue/`, which carries request numbers only.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self.root = state_dir
+        self.engine_dir = state_dir / "engine"
+        self.engine_db = self.engine_dir / "engine.db"
+        self.update_lock = self.engine_dir / "update.lock"
+        self.reserve = self.engine_dir / "reserve"
+        self.hold = self.engine_dir / "hold"
+        self.records_dir = self.engine_dir / "releases"
+        self.trust_dir = self.engine_dir / "trust"
+        self.logs_dir = self.engine_dir / "logs"
+        self.repository_dir = self.engine_dir / "automatic" / "metadata"
+        self.fetched_dir = self.engine_dir / "automatic" / "archives"
+        self.notices_dir = self.engine_dir / "notices"
+        self.web_dir = state_dir / "web"
+        self.web_db = self.web_dir / "web.db"
+        self.secret_key = self.web_dir / "secret_key"
+        self.uploads_dir = self.web_dir / "uploads"
+        self.queue_dir = state_dir / "queue"
+        self.queue_db = self.queue_dir / "huey.db"
