@@ -67,6 +67,7 @@ export class Upload {
     this.offset = 0;
     this.paused = false;
     this.stopped = false;
+    this.phase = "sending";
     this.samples = [];
     this.resumed = () => {};
   }
@@ -83,19 +84,20 @@ export class Upload {
       if (this.stopped) return;
       await this.#persist(() => this.#sendSlice());
       if (this.stopped) return;
-      this.#report(this.paused ? "paused" : "sending");
+      this.#report("sending");
       await afterSlice(this);
     }
   }
 
   pause() {
     this.paused = true;
-    this.#report("paused");
+    this.#report();
   }
 
   resume() {
     this.paused = false;
     this.samples = [];
+    this.#report();
     this.resumed();
   }
 
@@ -118,9 +120,13 @@ export class Upload {
     return last.at - first.at > RATE_LEAST ? (1000 * (last.sent - first.sent)) / (last.at - first.at) : null;
   }
 
-  #report(phase, error = null) {
+  /** Suspended, it is nothing else, whatever goes on meanwhile: a slice that ends, a line that is cut. */
+  #report(phase = this.phase, error = null) {
+    this.phase = phase;
+    if (this.stopped) return;
     const sent = this.samples.at(-1)?.sent ?? this.offset;
-    if (!this.stopped) this.show({ phase, sent, size: this.file.size, rate: this.rate, error });
+    const shown = this.paused ? { phase: "paused", error: null } : { phase, error };
+    this.show({ ...shown, sent, size: this.file.size, rate: this.rate });
   }
 
   async #whilePaused() {
@@ -138,7 +144,8 @@ export class Upload {
         const isServers = error.constructor === Error; // others are the browser's: the line is cut, or nobody answers
         this.#report("waiting", isServers ? error.message : null);
         await backOff(attempt);
-        if (this.address) await this.#findOffset().catch(() => {});
+        await this.#whilePaused();
+        if (this.address && !this.stopped) await this.#findOffset().catch(() => {});
       }
     }
     return null;
@@ -182,7 +189,7 @@ export class Upload {
     const at = performance.now();
     this.samples.push({ at, sent });
     while (this.samples.length > 2 && at - this.samples[0].at > RATE_WINDOW) this.samples.shift();
-    if (!this.paused) this.#report("sending");
+    this.#report("sending");
   }
 
   async #remove() {

@@ -33,6 +33,7 @@ async function send(file) {
   byId("envoi").hidden = false;
   byId("inacheves")?.setAttribute("hidden", "");
   byId("pause").hidden = byId("abandon").hidden = false;
+  show({ phase: "sending", sent: 0, size: file.size });
   try {
     await chosen.run(showCardOnce);
     if (chosen.stopped) return;
@@ -68,7 +69,7 @@ function show({ phase, sent, size: total, rate, error }) {
   const parts = [`${size(sent)} sur ${size(total)}`];
   if (phase === "sending" && rate) parts.push(`${size(rate)}/s`, `encore ${duration((total - sent) / rate)}`);
   byId("envoi-detail").textContent = parts.join(" · ");
-  byId("pause").textContent = phase === "paused" ? "Reprendre" : "Suspendre";
+  byId("pause").textContent = upload.paused ? "Reprendre" : "Suspendre";
 }
 
 byId("pause").addEventListener("click", () => (upload.paused ? upload.resume() : upload.pause()));

@@ -42,3 +42,20 @@ def test_a_line_on_which_nothing_moves_is_given_up(page: Page, web: WebProcess, 
     page.clock.resume()
     expect_complete(page)
     assert len(web.site.operations.web.uploads()) == 1
+
+
+def test_suspended_it_stays_so_while_the_line_is_cut(page: Page, web: WebProcess, archives: Archives) -> None:
+    held = hold(page, SLICES, "PATCH", number=2)
+    choose(page, archives.large)
+    slice_sent = wait_for(page, held)
+    page.click("#pause")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.method) if SLICES.search(request.url) else None)
+    slice_sent.abort()
+    page.wait_for_timeout(1_500)
+    expect(page.locator("#envoi-etat")).to_have_text("Suspendu")
+    expect(page.locator("#pause")).to_have_text("Reprendre")
+    assert asked == []
+    page.click("#pause")
+    expect(page.locator("#pause")).to_have_text("Suspendre")
+    expect_complete(page)
