@@ -12,15 +12,19 @@ const PHASES = { sending: "Envoi en cours", paused: "Suspendu", waiting: "Connex
 const CAN_GO_ON = ["no_room", "unreadable"]; // refusals of the moment: the same file, chosen again, goes on
 let upload = null;
 
-picker.addEventListener("change", () => {
-  const [file] = picker.files;
-  if (file) send(file);
-});
+picker.addEventListener("change", sendChosen);
 form.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => {
   if (upload && upload.offset < upload.file.size && !upload.stopped) event.preventDefault();
 });
 wireCard();
+if (picker.files.length > 0) sendChosen(); // before this script was there
+
+function sendChosen() {
+  const [file] = picker.files;
+  picker.value = ""; // the same file may be chosen again
+  if (file) send(file);
+}
 
 async function send(file) {
   if (upload) upload.stopped = true;
@@ -49,10 +53,7 @@ async function send(file) {
     if (!(error instanceof Refused)) throw error;
     await showRefusal(chosen, error);
   } finally {
-    if (chosen === upload) {
-      picker.value = "";
-      byId("pause").hidden = true;
-    }
+    if (chosen === upload) byId("pause").hidden = true;
   }
 }
 

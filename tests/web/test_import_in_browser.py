@@ -111,3 +111,21 @@ def test_an_upload_given_up_during_a_slice_goes_without_a_false_word(
         last.continue_()
     page.wait_for_timeout(500)
     assert page.inner_text("#fiche") == ""
+
+
+def test_a_file_chosen_before_the_page_is_ready_is_sent(page: Page, archives: Archives) -> None:
+    held = hold(page, "**/js/upload.js", "GET")
+    page.goto(page.url, wait_until="commit")
+    script = wait_for(page, held)
+    choose(page, archives.good)
+    script.continue_()
+    expect_complete(page)
+
+
+def test_a_file_given_up_can_be_chosen_again(page: Page, archives: Archives) -> None:
+    """A browser tells nothing of a choice that is the one it had."""
+    held = hold(page, SLICES, "PATCH", number=2)
+    choose(page, archives.large)
+    wait_for(page, held)
+    page.click("#abandon")
+    expect(page.locator("#archive")).to_have_value("")
