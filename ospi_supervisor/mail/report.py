@@ -52,7 +52,7 @@ class Reports:
             MailServer(self.config.mail).send(message(self.config, update, status, self.clock()))
         except MailError as error:
             logger.warning("update %s: its end could not be told by mail: %s", number, error)
-            words = f"La fin de la mise à jour n'a pas pu être annoncée par courriel : {error}."
+            words = f"La fin de la mise à jour n'a pas pu être annoncée par courriel : {str(error).rstrip('.')}."
             phase = Phase(update["failed_phase"] or Phase.CLEANUP)
             self.engine.add_event(number, "log", phase, self.clock(), {"level": "warning", "message": words})
         else:

@@ -178,6 +178,13 @@ def test_what_cannot_be_sent_is_one_line_of_the_log_and_of_the_journal(
     assert update["status"] == UpdateStatus.SUCCEEDED
 
 
+def test_the_stop_of_the_servers_words_is_the_sentences(site: Site, post: Post, reports: Reports) -> None:
+    post.manners = "closed"
+    number = site.update(UpdateStatus.SUCCEEDED)
+    reports.tell()
+    assert warnings(site, number)[0].endswith(" : 554 Closed today.")
+
+
 def test_no_secret_is_in_it(site: Site, post: Post, reports: Reports) -> None:
     secret = site.config.paths.secret_key.read_text(encoding="utf-8").strip()
     failed(site, UpdateStatus.ROLLED_BACK, f"postgresql://bi:azerty@127.0.0.1/x refusé, {secret}")

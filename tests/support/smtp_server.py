@@ -40,7 +40,7 @@ class Post:
     tls_at_once: bool = False
     accounts: dict[str, str] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
-    manners: str = "good"  # or "silent", or "dripping"
+    manners: str = "good"  # or "silent", "dripping", or "closed"
     at_data: Callable[[], None] = lambda: None
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -67,7 +67,7 @@ class _Handler(StreamRequestHandler):
             return False
         while self.post.manners == "dripping" and not self.post.stopping.wait(0.05):
             self._say("220-toujours pas")
-        self._say("220 poste.example")
+        self._say("554 Closed today." if self.post.manners == "closed" else "220 poste.example")
         return True
 
     def _obey(self, line: str) -> bool:
