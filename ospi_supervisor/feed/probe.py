@@ -14,8 +14,8 @@ from urllib3.util import Url, parse_url
 from ospi_supervisor.errors import FeedError
 from ospi_supervisor.feed.check import Catalogue, check
 from ospi_supervisor.feed.transport import Transport
-from ospi_supervisor.feed.watch import Watch
 from ospi_supervisor.feed.words import connection_failure, slow, status_failure
+from ospi_supervisor.watch import Watch
 
 _HEAD_LIMIT = 65_536
 

@@ -3,7 +3,6 @@
 One connection a request, made with urllib3's own connection classes, under a watch from its first byte.
 """
 
-import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -13,14 +12,14 @@ from http.client import HTTPException
 from pathlib import Path
 from urllib.parse import unquote
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 from urllib3.response import BaseHTTPResponse
 from urllib3.util import Url, make_headers, parse_url
 
 from ospi_supervisor.errors import ConfigurationError
-from ospi_supervisor.feed.watch import Limits, Watch
 from ospi_supervisor.feed.words import connection_failure, slow
+from ospi_supervisor.watch import Limits, Watch, WatchedHTTP, WatchedHTTPS
 
 CHUNK = 65_536
 _NETWORK_ERRORS = (HTTPError, HTTPException, OSError)
@@ -90,13 +89,13 @@ class Transport:
     def _connection(self, target: Url, watch: Watch) -> HTTPConnection:
         via = self.proxy or target
         port = via.port or (443 if via.scheme == "https" else 80)
-        connection: _WatchedHTTP | _WatchedHTTPS
+        connection: WatchedHTTP | WatchedHTTPS
         if target.scheme == "https":
-            connection = _WatchedHTTPS(via.host or "", port, timeout=self.limits.connect, ssl_context=self.tls)
+            connection = WatchedHTTPS(via.host or "", port, timeout=self.limits.connect, ssl_context=self.tls)
             if self.proxy:
                 connection.set_tunnel(target.host or "", target.port or 443, self.proxy_headers)
         else:
-            connection = _WatchedHTTP(via.host or "", port, timeout=self.limits.connect)
+            connection = WatchedHTTP(via.host or "", port, timeout=self.limits.connect)
         connection.watch = watch
         return connection
 
@@ -132,25 +131,6 @@ class _Exchange:
             ) from error
         if self.watch.has_cut:  # where the length was not announced, a cut looks like the end
             raise slow(self.host)
-
-
-class _Watched:
-    """A connection whose socket is under watch from its first byte."""
-
-    watch: Watch
-
-    def _new_conn(self) -> socket.socket:
-        sock: socket.socket = super()._new_conn()  # type: ignore[misc]
-        self.watch.guard(sock)
-        return sock
-
-
-class _WatchedHTTP(_Watched, HTTPConnection):
-    pass
-
-
-class _WatchedHTTPS(_Watched, HTTPSConnection):
-    pass
 
 
 def _parse_proxy(text: str) -> Url:

@@ -1,27 +1,41 @@
 """What the platform answers: to us on its health address, and to its users on its public address."""
 
 import secrets
+import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
-import urllib3
+from urllib3 import BaseHTTPResponse, exceptions
+from urllib3.util import parse_url
 
 from ospi_supervisor.config import PlatformTable
 from ospi_supervisor.domain.versions import is_same
 from ospi_supervisor.errors import PlatformError, RefusedError
+from ospi_supervisor.watch import Limits, Watch, WatchedHTTP, WatchedHTTPS
 
 VERSION_HEADER = "X-OSPI-Version"
 MAINTENANCE_HEADER = "X-OSPI-Maintenance"
 MAX_ANSWER_BYTES = 1 << 16
 MAX_REDIRECTS = 5
+ANSWER_SECONDS = 10.0
+"""An answer is there in whole within this, its redirects included, or is none: some servers send for ever."""
+LEAST_ANSWER_SECONDS = 1.0
+"""What the last question of a wait is given, however little is left of it."""
 FIRST_POLL_SECONDS = 0.02
 LAST_POLL_SECONDS = 1.0
 SETTLED_SECONDS = 0.2
 """A platform that is well is looked at once more after so long: some services answer once and die."""
+
+_LIMITS = Limits(connect=3.0, silence=ANSWER_SECONDS, window=ANSWER_SECONDS, rate=0)
+_HEADERS = {"Connection": "close", "Cache-Control": "no-cache", "User-Agent": "superviseur-ospi"}
+_PORTS = {"http": 80, "https": 443}
+_NETWORK_ERRORS = (exceptions.HTTPError, HTTPException, OSError)
 
 PublicView = Literal["platform", "maintenance"]
 
@@ -40,24 +54,18 @@ class Health:
 
     def __init__(self, platform: PlatformTable) -> None:
         self._platform = platform
-        self._pool = urllib3.PoolManager(
-            ca_certs=str(platform.ca_bundle) if platform.ca_bundle else None,
-            timeout=urllib3.Timeout(connect=3, read=10),
-            retries=False,
-            headers={"Connection": "close", "Cache-Control": "no-cache", "User-Agent": "superviseur-ospi"},
-        )
 
-    def check(self, expected_version: str | None) -> HealthFacts:
-        """Whether the health address answers 200 with a version, and with `expected_version` where one is given.
+    def check(self, expected_version: str | None, patience: float = ANSWER_SECONDS) -> HealthFacts:
+        """Whether the health address answers 200 with a version, and with `expected_version` where one is given; and
+        does so within `patience` seconds.
 
         The version is the key `version` of the JSON object answered, or the header X-OSPI-Version.
         """
         url = self._platform.health_url
         try:
-            response = self._get(url)
-            body = response.read(MAX_ANSWER_BYTES)
-            response.close()
-        except urllib3.exceptions.HTTPError as error:
+            with self._get(url, time.monotonic() + patience) as response:
+                body = response.read(MAX_ANSWER_BYTES)
+        except _NETWORK_ERRORS as error:
             return HealthFacts(False, None, f"{url} ne répond pas : {_words(error)}")
         if response.status != 200:
             return HealthFacts(False, None, f"{url} répond {response.status} au lieu de 200")
@@ -71,16 +79,17 @@ class Health:
     def wait(self, expected_version: str | None, deadline: float, beat: Callable[[], None]) -> None:
         """Ask until the platform is well, twice, for `deadline` seconds at most; PlatformError with its last answer.
 
-        Users are waiting meanwhile: the first questions follow each other closely. `beat` is called before each.
+        That one may come a second or so later. Users are waiting meanwhile: the first questions follow each other
+        closely. `beat` is called before each.
         """
         end = time.monotonic() + deadline
         pause = FIRST_POLL_SECONDS
         while True:
             beat()
-            facts = self.check(expected_version)
+            facts = self.check(expected_version, _patience(end))
             if facts.ok:
                 time.sleep(SETTLED_SECONDS)
-                facts = self.check(expected_version)
+                facts = self.check(expected_version, _patience(end))
             if facts.ok:
                 return
             if time.monotonic() + pause > end:
@@ -96,23 +105,53 @@ class Health:
         Redirects are followed on the same host only: one to another (a sign-in server) is an answer already.
         """
         url = self._platform.public_url
+        end = time.monotonic() + ANSWER_SECONDS
         try:
             for _ in range(MAX_REDIRECTS):
-                response = self._get(_never_cached(url))
-                response.close()
+                with self._get(_never_cached(url), end) as response:
+                    pass  # the status and the headers tell all
                 target = urljoin(url, response.headers.get("Location", ""))
                 if response.status not in (301, 302, 303, 307, 308) or not _same_host(url, target):
                     return _seen(url, response)
                 url = target
-        except urllib3.exceptions.HTTPError as error:
+        except _NETWORK_ERRORS as error:
             return f"{url} ne répond pas : {_words(error)}"
         return f"{self._platform.public_url} renvoie sans fin d'une adresse à l'autre"
 
-    def _get(self, url: str) -> urllib3.BaseHTTPResponse:
-        return self._pool.request("GET", url, redirect=False, preload_content=False)
+    @contextmanager
+    def _get(self, url: str, end: float) -> Iterator[BaseHTTPResponse]:
+        """The answer of `url`, to be read in the block: one of `_NETWORK_ERRORS` where it is not there at `end`."""
+        with Watch(_LIMITS, end) as watch, closing(self._connection(url)) as connection:
+            connection.watch = watch
+            try:
+                connection.connect()
+                connection.sock.settimeout(_LIMITS.silence)
+                connection.request("GET", parse_url(url).request_uri, headers=_HEADERS, preload_content=False)
+                with closing(connection.getresponse()) as response:
+                    yield response
+            except _NETWORK_ERRORS as error:
+                if watch.has_cut:
+                    raise TimeoutError from error
+                raise
+            if watch.has_cut:  # where the length was not announced, a cut looks like the end
+                raise TimeoutError
+
+    def _connection(self, url: str) -> WatchedHTTP | WatchedHTTPS:
+        target = parse_url(url)
+        if target.scheme not in _PORTS:
+            raise exceptions.URLSchemeUnknown(str(target.scheme))
+        host, port = target.host or "", target.port or _PORTS[target.scheme]
+        if target.scheme == "http":
+            return WatchedHTTP(host, port, timeout=_LIMITS.connect)
+        authorities = self._platform.ca_bundle
+        return WatchedHTTPS(host, port, timeout=_LIMITS.connect, ca_certs=str(authorities) if authorities else None)
 
 
-def _seen(url: str, response: urllib3.BaseHTTPResponse) -> str:
+def _patience(end: float) -> float:
+    return min(ANSWER_SECONDS, max(LEAST_ANSWER_SECONDS, end - time.monotonic()))
+
+
+def _seen(url: str, response: BaseHTTPResponse) -> str:
     if response.status == 503 and response.headers.get(MAINTENANCE_HEADER) == "1":
         return "maintenance"
     if response.status < 400 or response.status in (401, 403):
@@ -146,14 +185,14 @@ def _same_host(url: str, target: str) -> bool:
     return urlsplit(url).hostname == urlsplit(target).hostname
 
 
-def _words(error: urllib3.exceptions.HTTPError) -> str:
-    """The heart of urllib3's message, without the pool and the object that lead it."""
-    if isinstance(error, urllib3.exceptions.NameResolutionError):
+def _words(error: Exception) -> str:
+    """The heart of the network's message, without the connection and the object that lead it."""
+    if isinstance(error, exceptions.NameResolutionError):
         return "nom inconnu du serveur de noms"
-    if isinstance(error, urllib3.exceptions.NewConnectionError):  # a TimeoutError by its class, not by its nature
+    if isinstance(error, exceptions.NewConnectionError):  # a TimeoutError by its class, not by its nature
         return f"connexion impossible ({str(error).rsplit(': ', 1)[-1]})"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    if isinstance(error, TimeoutError | exceptions.TimeoutError):
         return "délai dépassé"
-    if isinstance(error, urllib3.exceptions.SSLError):
+    if isinstance(error, ssl.SSLError | exceptions.SSLError):
         return f"certificat ou TLS refusé ({str(error).strip('()')}) ; voir platform.ca_bundle"
     return str(error).rsplit(": ", 1)[-1]

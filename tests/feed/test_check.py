@@ -12,7 +12,7 @@ from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.errors import ArchiveError, FeedError
 from ospi_supervisor.feed.check import Catalogue, check
 from ospi_supervisor.feed.transport import Transport
-from ospi_supervisor.feed.watch import Limits
+from ospi_supervisor.watch import Limits
 from tests.support.http_server import Handler, Server, serving
 from tests.support.vendor import Vendor, meta_file, sign
 

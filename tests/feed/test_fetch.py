@@ -12,7 +12,7 @@ from ospi_supervisor.domain.offers import Offer
 from ospi_supervisor.errors import FeedError
 from ospi_supervisor.feed.fetch import Retry, fetch
 from ospi_supervisor.feed.transport import Transport
-from ospi_supervisor.feed.watch import Limits
+from ospi_supervisor.watch import Limits
 from tests.support.http_server import Handler, Server, serving
 from tests.support.vendor import Vendor
 

@@ -13,7 +13,7 @@ from ospi_supervisor.errors import ConfigurationError, FeedError
 from ospi_supervisor.feed.check import check
 from ospi_supervisor.feed.probe import Link, Probe, probe
 from ospi_supervisor.feed.transport import Transport
-from ospi_supervisor.feed.watch import Limits
+from ospi_supervisor.watch import Limits
 from tests.support.certificates import Authority
 from tests.support.http_proxy import Proxy, proxying
 from tests.support.http_server import Handler, serving

@@ -10,7 +10,7 @@ from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config import Config
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.phases.registry import Adapters
-from ospi_supervisor.platform.health import Health
+from ospi_supervisor.platform.health import Health, HealthFacts
 from ospi_supervisor.platform.reboot import RebootGuard
 from ospi_supervisor.platform.releases import Releases
 from ospi_supervisor.platform.switch import MaintenanceSwitch
@@ -64,9 +64,11 @@ def test_a_platform_that_is_not_well_says_nothing_of_what_should_run(
 ) -> None:
     (services.folder / "portail").unlink()
     check = Health.check
-    monkeypatch.setattr(
-        Health, "check", lambda self, version: check(self, version if "portail" in services.at_work() else "1.0.0")
-    )
+
+    def look(self: Health, version: str | None, *patience: float) -> HealthFacts:
+        return check(self, version if "portail" in services.at_work() else "1.0.0", *patience)
+
+    monkeypatch.setattr(Health, "check", look)
     restore(parts)
     assert services.at_work() == {"base", "portail", "lots"}
 

@@ -1,13 +1,18 @@
 """Health: what counts as well, and the words for all that does not."""
 
+import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ospi_supervisor.config import Config
 from ospi_supervisor.errors import PlatformError
+from ospi_supervisor.platform import health
 from ospi_supervisor.platform.health import SETTLED_SECONDS, Health
 from tests.platform.conftest import Handle, Stub, reply
 
@@ -73,6 +78,65 @@ def test_an_answer_without_end_is_cut(make_config: Make, make_stub: MakeStub) ->
             handler.wfile.write(b"x" * 65536)
 
     assert "ne donne pas sa version" in (health_of(make_config, make_stub(endless).url).check(None).error or "")
+
+
+def trickle(handler: BaseHTTPRequestHandler, first: bytes, again: bytes) -> None:
+    """Send something a few times a second, for ever, as a stream of events does."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + first)
+    with suppress(OSError):  # the client has had enough
+        for _ in range(150):
+            handler.wfile.write(again)
+            time.sleep(0.1)
+
+
+TRICKLES = [
+    (b"Content-Type: text/event-stream\r\n\r\n", b": heartbeat\n\n"),
+    (b"Content-Length: 1000000\r\n\r\n", b" "),
+    (b"Transfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+    (b"", b"X-Again: and again\r\n"),
+]
+
+
+@pytest.mark.parametrize(("first", "again"), TRICKLES)
+def test_an_answer_that_trickles_does_not_defeat_the_limit(
+    make_config: Make, make_stub: MakeStub, first: bytes, again: bytes
+) -> None:
+    stub = make_stub(lambda handler: trickle(handler, first, again))
+    began = time.monotonic()
+    with pytest.raises(PlatformError, match=r"après 1.5 secondes : .* délai dépassé"):
+        health_of(make_config, stub.url).wait("11.6.0", 1.5, lambda: None)
+    assert time.monotonic() - began < 4
+
+
+def test_nor_does_it_on_the_users_side(make_config: Make, make_stub: MakeStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "ANSWER_SECONDS", 1.0)
+    stub = make_stub(lambda handler: trickle(handler, b"", b"X-Again: and again\r\n"))
+    began = time.monotonic()
+    assert "délai dépassé" in health_of(make_config, stub.url).public()
+    assert time.monotonic() - began < 3
+
+
+def test_a_name_that_is_found_too_late_does_not_either(
+    make_config: Make, make_stub: MakeStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stub = make_stub(lambda handler: trickle(handler, b"\r\n", b" "))
+    find = socket.getaddrinfo
+
+    def find_slowly(*args: Any, **options: Any) -> Any:
+        time.sleep(0.5)
+        return find(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", find_slowly)
+    began = time.monotonic()
+    assert "délai dépassé" in (health_of(make_config, stub.url).check(None, 0.2).error or "")
+    assert time.monotonic() - began < 3
+
+
+def test_authorities_that_cannot_be_read_are_said(make_config: Make, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"https://127.0.0.1:{server.getsockname()[1]}/health"
+        facts = health_of(make_config, url, ca_bundle=str(tmp_path / "absent.pem")).check(None)
+    assert "voir platform.ca_bundle" in (facts.error or "")
 
 
 def test_wait_is_quick_once_the_platform_is_well(make_config: Make, make_stub: MakeStub) -> None:
