@@ -3,7 +3,6 @@
 from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from ospi_supervisor.automatic.facts import CHECK
 from ospi_supervisor.web.context import record, request_in_address, username, web
 
 bp = Blueprint("automatic", __name__, url_prefix="/mises-a-jour/activation")
@@ -13,7 +12,7 @@ bp = Blueprint("automatic", __name__, url_prefix="/mises-a-jour/activation")
 def page() -> str:
     """What is known; with `?demande=N`, what the worker answered to « Vérifier maintenant », or that it is at it."""
     operations = web().operations
-    asked, answer = request_in_address(CHECK)
+    asked, answer = request_in_address("auto_check")
     return render_template(
         "automatic/page.html",
         automatic=operations.automatic.document(),
