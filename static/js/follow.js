@@ -1,12 +1,15 @@
 // Suivi, live: phases, progress, journal and the hooks' output, over Server-Sent Events, or by polling where
 // no stream is to be had. Survives the restart of the web process; never loses or repeats an event.
 
-import { HTML, request } from "./session.js";
+import { Cancelled, HTML, request } from "./session.js";
 import { duration } from "./words.js";
 
 const POLL_EVERY = 2000;
 const REFRESH_EVERY = 30000;
 const OUTPUT_LINES = 200;
+const SIGNED_OUT = "Votre session est terminée : cette page n'est plus à jour. Rechargez-la pour vous reconnecter.";
+const SILENT = "Le superviseur ne répond pas pour l'instant ; nouvel essai.";
+const GOES_ON = " La mise à jour continue.";
 const WORKING = ["doing", "undoing"];
 
 const root = document.getElementById("suivi");
@@ -15,6 +18,7 @@ const link = document.getElementById("liaison");
 let after = Number(root.dataset.after);
 let source = null; // the stream, while the tab is seen
 let polling = false;
+let signedOut = false; // and who was asked to sign in again did not: not asked again
 let asked = 0; // refreshes
 let answered = 0; // the newest of them whose answer is shown
 
@@ -24,7 +28,7 @@ const state = () => byId("etat-contenu").dataset;
 let ended = state().active !== "yes";
 let ahead = Date.parse(state().now) - Date.now(); // of the server's clock, which need not agree with ours
 /** After an intervention somebody else may take the update up again, or release its version. */
-const mayChange = () => !ended || state().status === "intervention";
+const mayChange = () => !signedOut && (!ended || state().status === "intervention");
 
 /** A browser keeps six connections to a server for all its tabs: a tab that nobody sees gives its own back. */
 function followWhileSeen() {
@@ -38,7 +42,7 @@ function followWhileSeen() {
 }
 
 function followOn() {
-  if (!ended && !source && !polling && !document.hidden) follow();
+  if (!ended && !signedOut && !source && !polling && !document.hidden) follow();
 }
 
 function follow() {
@@ -54,19 +58,19 @@ function follow() {
     // CLOSED: the server has no stream to give, or nothing more to tell (or the session has ended, which polling finds out).
     const isRefused = stream.readyState === EventSource.CLOSED;
     if (isRefused) source = null;
-    if (ended) return;
+    if (ended || signedOut) return;
     if (isRefused) poll();
-    else say("La liaison avec le superviseur est interrompue ; elle reprend d'elle-même. La mise à jour continue.");
+    else say(`La liaison avec le superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`);
   });
 }
 
 async function poll() {
   polling = true;
-  while (await readOn() || !ended) await new Promise((resolve) => { setTimeout(resolve, POLL_EVERY); });
+  while (await readOn() || (!ended && !signedOut)) await new Promise((resolve) => { setTimeout(resolve, POLL_EVERY); });
   polling = false;
 }
 
-/** Read all that happened since; whether the server did not answer. */
+/** Read all that happened since; whether the server did not answer, and is to be asked again. */
 async function readOn() {
   try {
     for (let more = true; more;) {
@@ -78,9 +82,9 @@ async function readOn() {
       more = events.length > 0;
     }
     return false;
-  } catch {
-    say("Le superviseur ne répond pas pour l'instant ; nouvel essai. La mise à jour continue.");
-    return true;
+  } catch (error) {
+    sayWhy(error);
+    return !signedOut;
   }
 }
 
@@ -173,10 +177,10 @@ async function refresh() {
     answered = number;
     showState(html);
     link.hidden = true;
-  } catch {
+  } catch (error) {
     if (number < asked) return;
-    say("Le superviseur ne répond pas pour l'instant ; nouvel essai.");
-    if (ended) setTimeout(refresh, POLL_EVERY);
+    sayWhy(error);
+    if (ended && !signedOut) setTimeout(refresh, POLL_EVERY);
   }
 }
 
@@ -203,6 +207,12 @@ function replaceState(content) {
   byId("etat").replaceChildren(content);
   if (isCancelling) byId("annuler")?.setAttribute("open", "");
   if (hadFocus) [...byId("etat").querySelectorAll(focused.tagName)].find(isItsPlace)?.focus({ preventScroll: true });
+}
+
+/** Why the server's answer did not come. */
+function sayWhy(error) {
+  signedOut ||= error instanceof Cancelled;
+  say((signedOut ? SIGNED_OUT : SILENT) + (ended ? "" : GOES_ON));
 }
 
 function say(words) {

@@ -105,38 +105,59 @@ async function postSignIn(fields) {
   return null;
 }
 
-/** Ask for a password (and a name) until `attempt` accepts it; `attempt` gives null or the error to show. */
+/** Whoever was asked for a password gave none. */
+export class Cancelled extends Error {}
+
+/**
+ * Ask for a password (and a name) until `attempt` accepts it; `attempt` gives null or the error to show. Raises
+ * Cancelled, but never while an attempt is on its way: nobody could tell what became of it.
+ */
 export function askInDialog({ title, text, withUsername = false, attempt }) {
+  const dialog = makeDialog(title, text, withUsername);
+  const [button, cancel] = dialog.querySelectorAll("button");
+  const error = dialog.querySelector(".error");
+  document.body.append(dialog);
+  dialog.showModal();
+  return new Promise((resolve, reject) => {
+    cancel.addEventListener("click", () => dialog.close());
+    dialog.addEventListener("cancel", (event) => { if (button.disabled) event.preventDefault(); });
+    dialog.addEventListener("close", () => {
+      if (button.disabled) { // browsers heed a second Escape whatever the page says
+        dialog.showModal();
+        return;
+      }
+      dialog.remove();
+      reject(new Cancelled("Vous n'avez pas donné votre mot de passe."));
+    });
+    dialog.querySelector("form").addEventListener("submit", async (event) => {
+      event.preventDefault();
+      button.disabled = cancel.disabled = true; // pressed again, it would ask twice
+      const message = await attempt(Object.fromEntries(new FormData(event.target)))
+        .catch(() => "Le serveur ne répond pas ; réessayez.");
+      button.disabled = cancel.disabled = false;
+      error.textContent = message;
+      error.hidden = message === null;
+      if (message !== null) return;
+      resolve();
+      dialog.close();
+    });
+  });
+}
+
+function makeDialog(title, text, withUsername) {
   const dialog = document.createElement("dialog");
+  dialog.setAttribute("aria-label", title);
   dialog.innerHTML = `
     <form class="stack">
       <h2></h2><p></p>
       <label class="username">Identifiant <input name="username" autocomplete="username" required></label>
       <label>Mot de passe <input name="password" type="password" autocomplete="current-password" required></label>
       <p class="error" role="alert" hidden></p>
-      <button class="button primary">Continuer</button>
+      <p class="actions"><button class="button primary">Continuer</button>
+        <button type="button" class="button">Annuler</button></p>
     </form>`;
   dialog.querySelector("h2").textContent = title;
   dialog.querySelector("p").textContent = text;
   if (!withUsername) dialog.querySelector(".username").remove();
-  document.body.append(dialog);
-  dialog.showModal();
-  return new Promise((resolve, reject) => {
-    dialog.addEventListener("cancel", () => { dialog.remove(); reject(new Error("Annulé")); });
-    dialog.querySelector("form").addEventListener("submit", async (event) => {
-      event.preventDefault();
-      const [error, button] = [dialog.querySelector(".error"), dialog.querySelector("button")];
-      button.disabled = true; // pressed again, it would ask twice
-      const message = await attempt(Object.fromEntries(new FormData(event.target)))
-        .catch(() => "Le serveur ne répond pas ; réessayez.");
-      button.disabled = false;
-      if (message === null) {
-        dialog.remove();
-        resolve();
-      } else {
-        error.textContent = message;
-        error.hidden = false;
-      }
-    });
-  });
+  return dialog;
 }

@@ -1,6 +1,6 @@
 // A small client of the resumable upload protocol tus 1.0.0: one file, slice after slice, whatever is cut on the way.
 
-import { reason, request } from "./session.js";
+import { Cancelled, reason, request } from "./session.js";
 import { SILENCE } from "./transfer.js";
 
 const FIRST_SLICE = 1024 * 1024; // enough for the server to refuse what the header can refuse
@@ -33,13 +33,13 @@ async function raiseUnreadable(slice, error) {
   throw error;
 }
 
-/** Do `step` again until it succeeds, is refused, or `isOver()`: then null. */
+/** Do `step` again until it succeeds, is refused or Cancelled, or `isOver()`: then null. */
 export async function retry(step, isOver = () => false) {
   for (let attempt = 0; !isOver(); attempt += 1) {
     try {
       return await step();
     } catch (error) {
-      if (error instanceof Refused) throw error;
+      if (error instanceof Refused || error instanceof Cancelled) throw error;
       await backOff(attempt);
     }
   }
@@ -78,14 +78,14 @@ export class Upload {
     if (this.stopped) return;
     memory.keep(this.file, this.address);
     this.#report("sending");
-    if (this.offset > 0 || this.file.size === 0) await afterSlice(this);
+    if (this.offset > 0 || this.file.size === 0) await this.#persist(() => afterSlice(this));
     while (this.offset < this.file.size && !this.stopped) {
       await this.#whilePaused();
       if (this.stopped) return;
       await this.#persist(() => this.#sendSlice());
       if (this.stopped) return;
       this.#report("sending");
-      await afterSlice(this);
+      await this.#persist(() => afterSlice(this));
     }
   }
 
@@ -137,18 +137,27 @@ export class Upload {
   async #persist(step) {
     for (let attempt = 0; !this.stopped; attempt += 1) {
       try {
+        if (attempt > 0 && this.address) await this.#findOffset();
         return await step();
       } catch (error) {
         if (error instanceof Refused) throw error;
         this.samples = [];
-        const isServers = error.constructor === Error; // others are the browser's: the line is cut, or nobody answers
-        this.#report("waiting", isServers ? error.message : null);
-        await backOff(attempt);
+        await this.#waitAfter(error, attempt);
         await this.#whilePaused();
-        if (this.address && !this.stopped) await this.#findOffset().catch(() => {});
       }
     }
     return null;
+  }
+
+  /** Whoever does not sign in again is not asked again: they resume it when they like. */
+  async #waitAfter(error, attempt) {
+    if (error instanceof Cancelled) {
+      this.pause();
+      return;
+    }
+    const isServers = error.constructor === Error; // others are the browser's: the line is cut, or nobody answers
+    this.#report("waiting", isServers ? error.message : null);
+    await backOff(attempt);
   }
 
   async #open() {

@@ -1,6 +1,6 @@
 // The Import tab: sends the archive, shows what the server says of it, and asks for its installation.
 
-import { askInDialog, HTML, reason, request } from "./session.js";
+import { askInDialog, Cancelled, HTML, reason, request } from "./session.js";
 import { memory, Refused, retry, Upload } from "./tus.js";
 import { duration, size } from "./words.js";
 
@@ -10,6 +10,7 @@ const picker = byId("archive");
 const card = byId("fiche");
 const PHASES = { sending: "Envoi en cours", paused: "Suspendu", waiting: "Connexion coupée, nouvel essai…", done: "Reçu en entier" };
 const CAN_GO_ON = ["no_room", "unreadable"]; // refusals of the moment: the same file, chosen again, goes on
+const SIGNED_OUT = "L'archive est reçue en entier. Rechargez cette page pour vous reconnecter et pour voir la suite.";
 let upload = null;
 
 picker.addEventListener("change", sendChosen);
@@ -50,8 +51,9 @@ async function send(file) {
     await whenComplete(chosen);
   } catch (error) {
     if (chosen.stopped) return;
-    if (!(error instanceof Refused)) throw error;
-    await showRefusal(chosen, error);
+    if (error instanceof Cancelled) showError("Votre session est terminée.", SIGNED_OUT);
+    else if (error instanceof Refused) await showRefusal(chosen, error);
+    else throw error;
   } finally {
     if (chosen === upload) byId("pause").hidden = true;
   }
@@ -111,7 +113,7 @@ function showError(title, message) {
 
 /** Show the verdict as soon as it is there, notice included, and then leave the reader in peace. */
 async function showCardOnce(of) {
-  if (!document.querySelector("#notice iframe")) await retry(() => showCard(of), () => of !== upload);
+  if (!document.querySelector("#notice iframe")) await showCard(of);
 }
 
 /** Show what the server knows of the chosen upload; false where it is no longer the chosen one, or unknown. */
@@ -151,7 +153,8 @@ async function startImport(importForm) {
     await askForImport(importForm);
   } catch (error) {
     button.disabled = false;
-    const message = error instanceof Refused ? error.message : "Le serveur n'a pas répondu, ou la demande a été annulée ; réessayez.";
+    const isExplained = error instanceof Refused || error instanceof Cancelled;
+    const message = isExplained ? error.message : "Le serveur n'a pas répondu ; réessayez.";
     showError("L'installation n'a pas pu être demandée.", message);
   }
 }

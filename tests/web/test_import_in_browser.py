@@ -74,7 +74,7 @@ def test_an_import_that_does_not_get_through_can_be_asked_again(page: Page, arch
     expect(page.locator("#import-button")).to_be_enabled()
 
 
-def test_the_dialog_asks_once_at_a_time(page: Page, archives: Archives) -> None:
+def test_the_dialog_asks_once_at_a_time_and_stays_for_the_answer(page: Page, archives: Archives) -> None:
     slow = hold(page, "**/importer", "POST", number=2)
     choose(page, archives.good)
     expect_complete(page)
@@ -82,9 +82,15 @@ def test_the_dialog_asks_once_at_a_time(page: Page, archives: Archives) -> None:
     Session.update(created_at=now() - timedelta(hours=1)).execute()
     page.click("#import-button")
     page.locator("dialog [name=password]").fill(PASSWORD)
-    page.locator("dialog button").click()
+    page.locator("dialog .primary").click()
     post = wait_for(page, slow)
-    expect(page.locator("dialog button")).to_be_disabled()
+    for button in page.locator("dialog button").all():
+        expect(button).to_be_disabled()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(300)
+    expect(page.get_by_role("dialog", name="Confirmez votre identité")).to_be_visible()
+    expect(page.locator("#fiche > [role=alert]")).to_have_count(0)
     post.continue_()
     page.wait_for_url("**/suivi?demande=1")
 

@@ -63,10 +63,10 @@ def test_a_session_that_ends_during_the_upload_is_renewed_in_place(
     expect(dialog).to_contain_text("Votre session est terminée")
     dialog.locator("[name=username]").fill("admin")
     dialog.locator("[name=password]").fill("faux mot de passe")
-    dialog.locator("button").click()
+    dialog.locator(".primary").click()
     expect(dialog.locator(".error")).to_have_text("Identifiant ou mot de passe incorrect")
     dialog.locator("[name=password]").fill(PASSWORD)
-    dialog.locator("button").click()
+    dialog.locator(".primary").click()
     expect_complete(page)
     assert page.url.endswith("/mises-a-jour/import")
 
@@ -83,7 +83,7 @@ def test_import_becomes_active_with_the_notice_and_asks_for_an_old_password_agai
     Session.update(created_at=now() - timedelta(hours=1)).execute()
     button.click()
     page.locator("dialog [name=password]").fill(PASSWORD)
-    page.locator("dialog button").click()
+    page.locator("dialog .primary").click()
     page.wait_for_url("**/suivi?demande=1")
     [request] = web.site.operations.web.requests_after(0)
     assert request.kind == "import"

@@ -40,7 +40,7 @@ def test_the_password_confirmed_during_an_upload_leaves_it_alone(page: Page, arc
     Session.update(created_at=now() - timedelta(hours=1)).execute()
     page.click("#import-button")
     page.locator("dialog [name=password]").fill(PASSWORD)
-    page.locator("dialog button").click()
+    page.locator("dialog .primary").click()
     importer, late = wait_for(page, confirmed), wait_for(page, slices)
     accepted = send_now(page, importer)
     refused = send_now(page, late)
@@ -89,7 +89,7 @@ def test_suivi_signed_out_asks_for_the_password_in_place(page: Page, web: WebPro
     expect(dialog).to_contain_text(SESSION_OVER)
     dialog.locator("[name=username]").fill("admin")
     dialog.locator("[name=password]").fill(PASSWORD)
-    dialog.locator("button").click()
+    dialog.locator(".primary").click()
     expect(page.locator("#etat .badge")).to_have_text("réussie")
     expect(page.locator("#etat [name=password]")).to_have_count(0)
 
@@ -113,3 +113,44 @@ def test_a_second_click_on_a_slow_server_asks_for_nothing_more(
     page.route("**/sauvegardes", lambda route: posted.append(route))
     page.evaluate(PRESS_TWICE, between)
     assert len(posted) == times
+
+
+def end_session(page: Page, archives: Archives) -> None:
+    """The session ends during an upload; its dialog is there."""
+    held = hold(page, SLICES, "PATCH", number=2)
+    choose(page, archives.large)
+    late = wait_for(page, held)
+    Session.update(token_sha256="elle n'existe plus").execute()
+    late.continue_()
+    expect(page.get_by_role("dialog", name=SESSION_OVER)).to_be_visible()
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_who_does_not_sign_in_again_finds_the_upload_suspended(page: Page, archives: Archives, by_key: bool) -> None:
+    end_session(page, archives)
+    dialog = page.locator("dialog")
+    if by_key:
+        page.keyboard.press("Escape")
+    else:
+        dialog.get_by_text("Annuler").click()
+    expect(page.locator("#envoi-etat")).to_have_text("Suspendu")
+    page.wait_for_timeout(1_500)
+    expect(dialog).to_have_count(0)
+    page.click("text=Reprendre")
+    dialog.locator("[name=username]").fill("admin")
+    dialog.locator("[name=password]").fill(PASSWORD)
+    dialog.locator(".primary").click()
+    expect_complete(page)
+
+
+def test_suivi_asks_who_does_not_sign_in_again_no_more(page: Page, web: WebProcess) -> None:
+    page.clock.install()
+    web.site.update()
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    Session.update(token_sha256="elle n'existe plus").execute()
+    expect(page.locator("dialog")).to_contain_text(SESSION_OVER)
+    page.keyboard.press("Escape")
+    expect(page.locator("#liaison")).to_contain_text("Votre session est terminée")
+    page.clock.run_for(65_000)
+    page.wait_for_timeout(500)
+    expect(page.locator("dialog")).to_have_count(0)
