@@ -29,16 +29,19 @@ databases = make_databases([DatabaseTable(name="portail", url=f"sqlite://{root}/
 snapshots = Snapshots(root / "sauvegardes", [root / "données"], databases, 2)
 print("prêt", flush=True)
 """
-RESTORE = SCRIPT + 'snapshots.restore("arret", progress=lambda percent: None)'
+RESTORE = SCRIPT + 'snapshots.restore("arret", progress=lambda percent: print(percent, flush=True))'
 TAKE = SCRIPT + 'snapshots.take_full("update-1-full", "1.0", progress=lambda percent: None, check=lambda: None)'
 
 
-def kill_a_restore(hospital: Hospital, after: float) -> bool:
-    """Start a restore in a process of its own and kill it `after` seconds of work; whether it was still at work."""
+def kill_a_restore(hospital: Hospital, percent: float, after: float) -> bool:
+    """Start a restore in a process of its own and kill it `after` seconds beyond `percent` of its work; whether it was
+    still at work."""
     command = [sys.executable, "-c", RESTORE, str(hospital.root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline()
+        while (line := process.stdout.readline()) and float(line) < percent:
+            pass
         time.sleep(after)
         children = psutil.Process(process.pid).children(recursive=True)
         process.kill()
@@ -56,9 +59,7 @@ def test_a_restore_killed_at_any_instant_ends_exact_when_it_is_called_again(hosp
     (hospital.data / "service 4" / "dossier-401.dat").write_text("avant l'arrêt")
     before = files_of(hospital)
     hospital.increment()
-    began = time.monotonic()
     hospital.restore()
-    whole = time.monotonic() - began
     chance = random.Random(20)
     killed = 0
     for attempt in range(4):
@@ -66,8 +67,8 @@ def test_a_restore_killed_at_any_instant_ends_exact_when_it_is_called_again(hosp
         for number in range(5, 5 + attempt):
             shutil.rmtree(hospital.data / f"service {number}")
         (hospital.data / f"tardif-{attempt}").write_text("tardif")
-        killed += kill_a_restore(hospital, chance.uniform(0, whole))
-        killed += kill_a_restore(hospital, chance.uniform(0, whole / 3))
+        killed += kill_a_restore(hospital, chance.uniform(0, 100), chance.uniform(0, 0.05))
+        killed += kill_a_restore(hospital, chance.uniform(0, 30), chance.uniform(0, 0.05))
         report = hospital.restore()
         assert files_of(hospital) == before
         assert hospital.rows() == 20_000
