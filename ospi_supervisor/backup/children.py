@@ -126,13 +126,13 @@ def run(
 ) -> str:
     """Run `command` to its end with `given` as its standard input, and return the little that it prints.
 
-    BackupError with its last words where it fails.
+    Bytes that are not UTF-8 are kept as surrogates. BackupError with its last words where it fails.
     """
     with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answer:
-        asked.write(given.encode())
+        asked.write(given.encode(errors="surrogateescape"))
         asked.seek(0)
         with child(command, low_priority=low_priority, stdin=asked, stdout=answer, env=env) as program:
             if program.wait(tick):
                 raise BackupError(f"« {command[0]} » a échoué : {reason(program.last_words())}")
         answer.seek(0)
-        return answer.read().decode()
+        return answer.read().decode(errors="surrogateescape")

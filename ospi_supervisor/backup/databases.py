@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from ospi_supervisor.backup.postgres import PostgresDatabase, read_password
+from ospi_supervisor.backup.meter import nothing
+from ospi_supervisor.backup.postgres import PostgresDatabase
+from ospi_supervisor.backup.psql import read_password
 from ospi_supervisor.backup.sqlite import SqliteDatabase
 from ospi_supervisor.config import DatabaseTable
 from ospi_supervisor.errors import ConfigurationError
@@ -29,8 +31,8 @@ class Database(Protocol):
     def path(self) -> Path | None:
         """The file that it is, links followed now; None where its server alone knows where it lies."""
 
-    def check(self) -> None:
-        """Raise where it cannot be reached, or where a restore would lack a right."""
+    def check(self, tick: Callable[[], None] = nothing) -> None:
+        """Raise where it cannot be reached, or where a restore would fail, and say what to do."""
 
     def answers(self) -> bool:
         """Whether its server can be talked to; True where it has none."""

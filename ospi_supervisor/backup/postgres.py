@@ -3,26 +3,34 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
 
+from ospi_supervisor.backup import sessions
 from ospi_supervisor.backup.children import run
-from ospi_supervisor.backup.words import reason
+from ospi_supervisor.backup.meter import nothing
+from ospi_supervisor.backup.psql import MAINTENANCE, Client
+from ospi_supervisor.backup.rehearsal import rehearse
 from ospi_supervisor.errors import BackupError
 
 ASIDE = "_ospi_avant_restauration"
 JOBS = "2"
-CONNECT_SECONDS = "10"
+RESTORE = ("--exit-on-error", f"--jobs={JOBS}")
 LOCK_SECONDS = 60
 """How long a dump waits for a table that another session holds, while users wait for it."""
 PATIENT_LOCK_SECONDS = 600
 """The same while they work: a night's maintenance of the database may be under way."""
 
-DISCONNECT = """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-WHERE datname = :'name' AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'MEMBER');
-"""
-RIGHTS = """SELECT (rolsuper OR rolcreatedb) AND pg_has_role(datdba, 'MEMBER') FROM pg_roles, pg_database
+SESSION_SECONDS = 10.0
+"""How long `check` watches a session before it says that it stays."""
+
+RIGHTS = """SELECT (rolsuper OR rolcreatedb) AND pg_has_role(datdba, 'USAGE') AND datname <> :'maintenance'
+AND has_database_privilege(:'maintenance', 'CONNECT') FROM pg_roles, pg_database
 WHERE rolname = current_user AND datname = current_database();
 """
+KEPT = """SELECT format('LARGE OBJECT %s', oid) FROM pg_largeobject_metadata WHERE NOT pg_has_role(lomowner, 'MEMBER')
+UNION ALL SELECT format('SUBSCRIPTION %s', subname) FROM pg_subscription
+JOIN pg_database ON pg_database.oid = subdbid WHERE datname = current_database() LIMIT 5;
+"""
+"""What the role may not dump, or not make anew, and no trial of the structure shows."""
 
 
 class PostgresDatabase:
@@ -32,29 +40,39 @@ class PostgresDatabase:
         self.name = name
         self.dump_name = f"{name}.pgdump"
         self.path = None
-        self._url = url
-        self._database = unquote(urlsplit(url).path.strip("/"))
-        self._password_file = password_file
+        self._client = Client(name, url, password_file)
 
-    def check(self) -> None:
-        """BackupError where it cannot be reached or where its role could not restore it."""
-        if self._ask(RIGHTS) != "t":
+    def check(self, tick: Callable[[], None] = nothing) -> None:
+        """BackupError where it cannot be reached or could not be restored: its structure is restored elsewhere to see.
+
+        A session that our role cannot end is watched for some seconds: a restore would fail while it is there.
+        """
+        if self._client.ask(RIGHTS, tick, maintenance=MAINTENANCE) != ["t"]:
             raise BackupError(
-                f"base « {self.name} » : son rôle doit en être propriétaire et avoir le droit CREATEDB,"
-                " sans quoi elle ne pourrait pas être restaurée"
+                f"base « {self.name} » : son rôle doit en être propriétaire, avoir le droit CREATEDB et pouvoir se"
+                f" connecter à la base « {MAINTENANCE} » (GRANT CONNECT), qui doit en être une autre, sans quoi elle ne"
+                " pourrait pas être restaurée"
             )
+        if kept := self._client.ask(KEPT, tick):
+            raise BackupError(
+                f"base « {self.name} » : le rôle de la plateforme ne pourrait pas en restaurer {', '.join(kept)} ;"
+                " donnez-lui la propriété des grands objets, et ôtez les abonnements"
+            )
+        if standing := sessions.others(self._client, self._client.database, tick, SESSION_SECONDS):
+            raise BackupError(f"base « {self.name} » : {sessions.in_use(standing)}")
+        rehearse(self._client, lambda to: self._dump_structure(to, tick), RESTORE, tick)
 
     def answers(self) -> bool:
         """Whether the server takes connections: after a power cut it replays its log first."""
         try:
-            self._ask("SELECT 1;", server=True)
+            self._client.ask("SELECT 1;", database=MAINTENANCE)
         except BackupError:
             return False
         return True
 
     def size(self) -> int:
         """The bytes of its tables and indexes on the server; BackupError where it cannot be reached."""
-        return int(self._ask("SELECT pg_database_size(current_database());"))
+        return int(self._client.ask("SELECT pg_database_size(current_database());")[0])
 
     def files(self) -> frozenset[Path]:
         """None: the server keeps its files."""
@@ -69,7 +87,7 @@ class PostgresDatabase:
         seconds = PATIENT_LOCK_SECONDS if low_priority else LOCK_SECONDS
         options = ("--format=directory", f"--jobs={JOBS}", f"--compress={int(low_priority)}", f"--file={to}")
         self._dump(*options, lock_seconds=seconds, tick=tick, low_priority=low_priority)
-        return {"database": self._database}
+        return {"database": self._client.database}
 
     def prove(self, dump: Path, tick: Callable[[], None], *, thorough: bool) -> None:
         """`thorough` unpacks every row, else only the table of contents is read."""
@@ -78,33 +96,49 @@ class PostgresDatabase:
 
     def check_same(self, facts: Mapping[str, Any]) -> None:
         """BackupError where it bore another name when it was dumped: it would come back there."""
-        if (former := facts.get("database", self._database)) != self._database:
+        database = self._client.database
+        if (former := facts.get("database", database)) != database:
             raise BackupError(
                 f"base « {self.name} » : cette sauvegarde est celle de « {former} », et la configuration nomme"
-                f" « {self._database} » ; redonnez à la base son ancien nom"
+                f" « {database} » ; redonnez à la base son ancien nom"
             )
 
     def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
         """Move the present database aside, create it anew from the dump with all its properties, drop the old one.
 
         As long as the old one is there under its other name, what bears the right name may be half restored: an
-        attempt that was killed begins again by dropping it. Nobody else uses it: services are held stopped.
-        BackupError as in `check_same`, before anything changes.
+        attempt that was killed begins again by dropping it. Nobody else uses it: services are held stopped, other
+        sessions are ended or waited for. BackupError as in `check_same`, before anything changes; and where a session
+        stays, the present database being as it was.
         """
         self.check_same(facts)
-        aside = f"{self._database}{ASIDE}"
-        present = self._ask("SELECT datname FROM pg_database;", server=True).splitlines()
-        if self._database in present:
-            change = 'DROP DATABASE :"name";' if aside in present else 'ALTER DATABASE :"name" RENAME TO :"aside";'
-            self._ask(DISCONNECT + change, tick, server=True, name=self._database, aside=aside)
-        options = ("--create", "--exit-on-error", f"--jobs={JOBS}", str(dump))
-        self._tool("pg_restore", self._server, *options, tick=tick)
-        self._ask(DISCONNECT + 'DROP DATABASE IF EXISTS :"name";', tick, server=True, name=aside)
+        database, aside = self._client.database, self._client.beside(ASIDE)
+        present = self._client.ask("SELECT datname FROM pg_database;", tick, database=MAINTENANCE)
+        if aside in present:
+            sessions.drop(self._client, database, tick)
+        elif database in present:
+            self._set_aside(database, aside, tick)
+        self._client.run("pg_restore", "--create", *RESTORE, str(dump), database=MAINTENANCE, tick=tick)
+        sessions.drop(self._client, aside, tick)
+
+    def _set_aside(self, database: str, aside: str, tick: Callable[[], None]) -> None:
+        """Rename it. Under its other name nobody is let in: it is to be dropped."""
+        names = {"name": database, "aside": aside}
+        try:
+            sessions.close(self._client, database, tick)
+            self._client.ask('ALTER DATABASE :"name" RENAME TO :"aside";', tick, database=MAINTENANCE, **names)
+        except BackupError:
+            self._client.ask('ALTER DATABASE :"name" ALLOW_CONNECTIONS true;', database=MAINTENANCE, name=database)
+            raise
+
+    def _dump_structure(self, to: Path, tick: Callable[[], None]) -> None:
+        options = ("--format=directory", "--schema-only", f"--file={to}")
+        self._dump(*options, lock_seconds=LOCK_SECONDS, tick=tick)
 
     def _dump(self, *options: str, lock_seconds: int, tick: Callable[[], None], low_priority: bool = False) -> None:
         wait = f"--lock-wait-timeout={lock_seconds}s"
         try:
-            self._tool("pg_dump", self._url, wait, *options, tick=tick, low_priority=low_priority)
+            self._client.run("pg_dump", wait, *options, tick=tick, low_priority=low_priority)
         except BackupError as error:
             if "LOCK TABLE" not in str(error):  # the tool's own words are English; the server's are in any language
                 raise
@@ -112,34 +146,3 @@ class PostgresDatabase:
                 f"{error} ; si une autre session tient cette table verrouillée (attendue {lock_seconds} secondes),"
                 " fermez-la puis recommencez"
             ) from error
-
-    @property
-    def _server(self) -> str:
-        """The same server's maintenance database, from which others are renamed, created and dropped."""
-        return urlunsplit(urlsplit(self._url)._replace(path="/postgres"))
-
-    def _ask(self, sql: str, tick: Callable[[], None] = lambda: None, *, server: bool = False, **variables: str) -> str:
-        """What psql answers to `sql`. Names are handed over as variables, which psql quotes."""
-        settings = [f"--set={key}={value}" for key, value in variables.items()]
-        options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", *settings)
-        return self._tool("psql", self._server if server else self._url, *options, tick=tick, given=sql).strip()
-
-    def _tool(
-        self, tool: str, url: str, *options: str, tick: Callable[[], None], low_priority: bool = False, given: str = ""
-    ) -> str:
-        env = {"PGCONNECT_TIMEOUT": CONNECT_SECONDS, "PGAPPNAME": "ospi-supervisor"}
-        if self._password_file:
-            env["PGPASSWORD"] = read_password(self._password_file)
-        command = (tool, "--no-password", f"--dbname={url}", *options)
-        try:
-            return run(command, tick, low_priority=low_priority, given=given, env=env)
-        except BackupError as error:
-            raise BackupError(f"base « {self.name} » : {error}") from error
-
-
-def read_password(path: Path) -> str:
-    """The password in `path`, without the line's end. BackupError, which never says it, where it cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BackupError(f"mot de passe illisible dans {path} : {reason(error)}") from error

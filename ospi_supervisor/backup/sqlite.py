@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ospi_supervisor.backup.attributes import attribute_names
+from ospi_supervisor.backup.meter import nothing
 from ospi_supervisor.backup.words import reason
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.files import fsync_dir
@@ -35,7 +36,7 @@ class SqliteDatabase:
         """Where the file lies now: it may be moved, and a link left in its place, while this program runs."""
         return Path(os.path.realpath(self._configured))
 
-    def check(self) -> None:
+    def check(self, tick: Callable[[], None] = nothing) -> None:
         """BackupError where there is no readable SQLite database."""
         with self._errors("ne peut pas être lue"), closing(self._connect()) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()

@@ -1,9 +1,10 @@
 """Phase 2, `prerequisites`: the machine and the platform are fit for this release. Undo: nothing."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.config import Config
 from ospi_supervisor.domain.plan import DataWeight, Room, room_needed
 from ospi_supervisor.domain.prerequisites import Judgement, MachineFacts, Requirements, Verdict, is_refused, judge
@@ -33,10 +34,11 @@ class Prerequisites:
     weigh_data: Callable[[], DataWeight]
     services: Services
     health: Health
+    databases: Sequence[Database]
 
     def do(self, run: Run) -> Facts:
         """RefusedError naming every rule that refuses, or the service of which nothing can be told; ConfigurationError
-        where data or configuration lie in a release.
+        where data or configuration lie in a release; BackupError where a database could not be restored.
 
         The facts say which services run, and in which boot of the machine, for phase 6.
         """
@@ -53,6 +55,8 @@ class Prerequisites:
                 " platform.health_url, jusqu'à ce que « ospi-supervisor check » la dise en ordre",
                 code="health",
             )
+        for database in self.databases:
+            database.check(run.check)
         return {
             "judgements": [{"rule": item.rule, "verdict": item.verdict.value} for item in judgements],
             RUNNING: self._running(),

@@ -63,7 +63,9 @@ def make_registry(
     installed = InstalledReleases(parts.releases, config.paths)
     works: dict[Phase, PhaseWork] = {
         Phase.VERIFY: Verify(config, parts.releases, clock),
-        Phase.PREREQUISITES: Prerequisites(config, measure, parts.snapshots.estimate, parts.services, parts.health),
+        Phase.PREREQUISITES: Prerequisites(
+            config, measure, parts.snapshots.estimate, parts.services, parts.health, parts.databases
+        ),
         Phase.STAGE: Stage(config, parts.releases, installed, hooks, clock),
         Phase.BACKUP: Backup(parts.snapshots),
         Phase.MAINTENANCE: Maintenance(parts.switch, config.platform.health_timeout),

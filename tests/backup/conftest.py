@@ -6,16 +6,33 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from ospi_supervisor.backup.databases import make_databases
+from ospi_supervisor.backup.postgres import PostgresDatabase
 from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config import DatabaseTable
-from tests.support.postgres import Postgres, postgres_server
+from tests.support.postgres import QUICK, Postgres, postgres_server
 from tests.support.system import unavailable
+
+SCHEMA = """
+CREATE SCHEMA pmsi;
+CREATE TABLE pmsi.sejour (id serial PRIMARY KEY, nom text NOT NULL, montant numeric(10,2), octets bytea);
+CREATE INDEX ON pmsi.sejour (nom);
+CREATE VIEW pmsi.total AS SELECT count(*) AS nombre, sum(montant) AS somme FROM pmsi.sejour;
+CREATE FUNCTION pmsi.double(n int) RETURNS int LANGUAGE sql AS 'SELECT 2 * n';
+INSERT INTO pmsi.sejour (nom, montant, octets)
+    SELECT 'séjour ' || n, n / 100.0, decode(md5(n::text), 'hex') FROM generate_series(1, 20000) n;
+SELECT lo_from_bytea(0, 'un grand objet');
+"""
+
+
+def nothing() -> None:
+    """Nobody waits."""
 
 
 @dataclass
@@ -88,5 +105,53 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     for parent in folder.parents:  # the server's account must reach its folder
         if parent.stat().st_uid == folder.parent.stat().st_uid and parent != Path("/"):
             parent.chmod(parent.stat().st_mode | 0o011)
-    with postgres_server(folder) as server:
+    with postgres_server(folder, (*QUICK, "max_prepared_transactions=2")) as server:
         yield server
+
+
+class Case:
+    """A database of the platform's role, its driver and its dump."""
+
+    def __init__(self, server: Postgres, name: str, folder: Path, options: str = "") -> None:
+        self.server, self.name = server, name
+        self.secret, self.to = folder / "mot-de-passe", folder / "copie.pgdump"
+        self.secret.write_text(server.password + "\n", encoding="utf-8")
+        server.sql("postgres", f'CREATE DATABASE "{name}" OWNER plateforme {options}')
+        self.change(SCHEMA)
+        server.sql("postgres", f"ALTER DATABASE \"{name}\" SET work_mem TO '7MB'")
+        self.driver = PostgresDatabase("pmsi", server.url(quote(name)), self.secret)
+
+    def change(self, sql: str) -> None:
+        self.server.sql(self.name, f"SET ROLE plateforme; {sql}")
+
+    def contents(self) -> str:
+        """All that the database is: its properties, its schema and its rows, in a form that compares."""
+        dump = self.server.run("pg_dump", "--create", "--inserts", "-d", self.name)
+        random_words = ("\\restrict", "\\unrestrict")
+        return "\n".join(sorted(line for line in dump.splitlines() if not line.startswith(random_words)))
+
+    @contextmanager
+    def session(self, sql: str, user: str = "proprietaire") -> Iterator[None]:
+        """Somebody's session on the database, idle after `sql` while the block runs."""
+        address = ["-h", str(self.server.folder), "-p", str(self.server.port), "-U", user, "-d", self.name]
+        with subprocess.Popen(["psql", "-XqAt", *address], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as psql:
+            assert psql.stdin is not None
+            assert psql.stdout is not None
+            psql.stdin.write(f"{sql};\n\\echo là\n".encode())
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "là\n".encode()
+            try:
+                yield
+            finally:
+                psql.kill()
+
+    def databases(self) -> set[str]:
+        return set(self.server.sql("postgres", "SELECT datname FROM pg_database").splitlines())
+
+
+@pytest.fixture
+def case(postgres: Postgres, tmp_path: Path) -> Iterator[Case]:
+    case = Case(postgres, "pmsi d'essai", tmp_path)
+    yield case
+    for name in case.databases() - {"postgres", "template0", "template1"}:
+        postgres.sql("postgres", f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.config import Config, ServiceTable
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.plan import DataWeight
-from ospi_supervisor.errors import ConfigurationError, RefusedError
+from ospi_supervisor.errors import BackupError, ConfigurationError, RefusedError
 from ospi_supervisor.phases import prerequisites
 from ospi_supervisor.phases.prerequisites import Prerequisites
 from ospi_supervisor.platform.health import Health, HealthFacts
@@ -26,8 +27,8 @@ def run(make_run: Callable[[Phase], MemoryRun]) -> MemoryRun:
 
 
 def phase(config: Config, services: Services) -> Prerequisites:
-    health = Health(config.platform)
-    return Prerequisites(config, lambda room: measure(config, OLD, room), DataWeight, services, health)
+    health, databases = Health(config.platform), make_databases(config.platform.databases)
+    return Prerequisites(config, lambda room: measure(config, OLD, room), DataWeight, services, health, databases)
 
 
 def test_what_runs_is_recorded_with_the_boot(
@@ -87,3 +88,12 @@ def test_data_in_a_release_refuse(
     config = answering(prerequisites=EASY, platform={"data_dirs": [str(tmp_path / "platform/current/data")]})
     with pytest.raises(ConfigurationError, match="current/data est dans une version"):
         phase(config, services).do(run)
+
+
+def test_a_database_that_could_not_be_restored_refuses(
+    run: MemoryRun, services: FileServices, answering: Callable[..., Config], tmp_path: Path
+) -> None:
+    (tmp_path / "portail.db").write_text("ce n'est pas une base")
+    database = {"name": "portail", "url": f"sqlite://{tmp_path}/portail.db"}
+    with pytest.raises(BackupError, match=r"la base « portail » .* ne peut pas être lue"):
+        phase(answering(prerequisites=EASY, platform={"databases": [database]}), services).do(run)

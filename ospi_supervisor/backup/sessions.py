@@ -1,0 +1,63 @@
+"""Who uses a PostgreSQL database: it can be neither renamed nor dropped while anybody does.
+
+Our role may end its own sessions, and those of roles that it is a member of; never a superuser's.
+"""
+
+import time
+from collections.abc import Callable
+
+from ospi_supervisor.backup.psql import MAINTENANCE, Client
+from ospi_supervisor.errors import BackupError
+
+WAIT_SECONDS = 60.0
+"""How long a database that is to be emptied waits for what our role cannot end."""
+POLL_SECONDS = 0.5
+
+SESSIONS = """FROM pg_stat_activity LEFT JOIN pg_roles theirs ON theirs.oid = usesysid
+JOIN pg_roles ours ON ours.rolname = current_user
+WHERE datname = :'name' AND pid <> pg_backend_pid() AND usesysid IS NOT NULL AND
+"""
+"""Autovacuum's workers belong to nobody, and give way by themselves."""
+OURS = "coalesce(pg_has_role(usesysid, 'USAGE') AND (ours.rolsuper OR NOT theirs.rolsuper), false)"
+OTHERS = f"""SELECT format('session %s : %s (%s)', pid, usename, application_name) {SESSIONS} NOT {OURS}
+UNION ALL SELECT format('PREPARE TRANSACTION %s', gid) FROM pg_prepared_xacts WHERE database = :'name';
+"""  # noqa: S608 - constants
+CLOSE = f"""SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS false', datname) FROM pg_database
+WHERE datname = :'name' AND datconnlimit <> -2 \\gexec
+SELECT pg_terminate_backend(pid) {SESSIONS} {OURS};
+"""  # noqa: S608 - constants; a limit of -2 is that of a database whose drop was cut short: it can only be dropped
+
+
+def others(client: Client, name: str, tick: Callable[[], None], seconds: float) -> list[str]:
+    """What uses the database `name` for `seconds` on end and cannot be ended by our role: nothing most often.
+
+    A supervision's short session is waited for. BackupError where the server cannot be asked.
+    """
+    deadline = time.monotonic() + seconds
+    standing = set(client.ask(OTHERS, tick, database=MAINTENANCE, name=name))
+    while standing and time.monotonic() < deadline:
+        tick()
+        time.sleep(POLL_SECONDS)
+        standing &= set(client.ask(OTHERS, tick, database=MAINTENANCE, name=name))
+    return sorted(standing)
+
+
+def close(client: Client, name: str, tick: Callable[[], None]) -> None:
+    """Let nobody in any more, end our role's sessions, wait for the others. BackupError naming those that stay."""
+    client.ask(CLOSE, tick, database=MAINTENANCE, name=name)
+    if standing := others(client, name, tick, WAIT_SECONDS):
+        raise BackupError(f"base « {client.name} » : {in_use(standing)}")
+
+
+def drop(client: Client, name: str, tick: Callable[[], None]) -> None:
+    """Drop the database `name`, if it is there. BackupError as in `close`."""
+    close(client, name, tick)
+    client.ask('DROP DATABASE IF EXISTS :"name";', tick, database=MAINTENANCE, name=name)
+
+
+def in_use(standing: list[str]) -> str:
+    """What to do about `standing`."""
+    return (
+        f"le rôle de la plateforme ne peut pas écarter ce qui l'utilise ({', '.join(standing)}), et cela empêche de la"
+        " restaurer ; fermez ces sessions (supervision, sauvegarde, administration), puis recommencez"
+    )
