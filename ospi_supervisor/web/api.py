@@ -13,6 +13,7 @@ from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.web.context import now, stored_number, web
 from ospi_supervisor.web.errors import answer
+from ospi_supervisor.web.hub import document
 from ospi_supervisor.web.imports import current
 
 bp = Blueprint("api", __name__)
@@ -165,7 +166,7 @@ def _batch(update_id: int, after: int) -> Response:
     found = web().operations.reader.events(update_id, after, POLL_BATCH)
     return jsonify(
         {
-            "events": [{"id": event.id, "event": event.kind, "data": event.data} for event in found],
+            "events": [{"id": event.id, "event": event.kind, "data": document(event)} for event in found],
             "last": found[-1].id if found else after,
         }
     )

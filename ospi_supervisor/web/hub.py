@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from threading import Condition, Event, Lock, Thread
 from time import monotonic
+from typing import Any
 
 from ospi_supervisor.errors import StateError
 from ospi_supervisor.store.engine_reader import EngineReader, EventDoc
+from ospi_supervisor.web.words import clock
 
 MAX_STREAMS = 64
 HEARTBEAT_SECONDS = 15.0
@@ -59,9 +61,14 @@ class Subscription:
             self.changed.notify()
 
 
+def document(event: EventDoc) -> dict[str, Any]:
+    """What clients read of the event; its time of day is the server's, as in its pages, wherever the reader is."""
+    return {"clock": clock(event.data["at"]), **event.data}
+
+
 def encode(event: EventDoc) -> str:
     """The event as a message of the stream (HTML standard, « Server-sent events »)."""
-    data = json.dumps(event.data, ensure_ascii=False, separators=(",", ":"))
+    data = json.dumps(document(event), ensure_ascii=False, separators=(",", ":"))
     return f"id: {event.id}\nevent: {event.kind}\ndata: {data}\n\n"
 
 

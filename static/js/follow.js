@@ -138,11 +138,11 @@ function setPercent(item, percent) {
   byId("total").value = total;
 }
 
-function showJournal({ level, message, at }) {
+function showJournal({ level, message, clock }) {
   const line = document.createElement("li");
   line.className = level;
   const time = document.createElement("time");
-  time.textContent = new Date(at).toLocaleTimeString("fr-FR");
+  time.textContent = clock;
   const text = document.createElement("span");
   text.textContent = message;
   line.append(time, " ", text);

@@ -3,6 +3,7 @@
 import re
 import signal
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -297,6 +298,15 @@ def test_a_refresh_leaves_the_keyboard_where_it_is(page: Page, web: WebProcess) 
     expect(page.locator("summary")).to_be_focused()
 
 
+def page_of(browser: Browser, web: WebProcess, **kind: Any) -> Page:
+    """A page of that kind of browser, signed in."""
+    page = browser.new_context(**kind).new_page()
+    page.goto(f"{web.url}/connexion")
+    sign_in(page)
+    page.wait_for_url(f"{web.url}/")
+    return page
+
+
 def test_without_scripts_the_page_to_cancel_waits_for_its_reader(web: WebProcess, browser: Browser) -> None:
     number = web.site.update()
     context = browser.new_context(java_script_enabled=False)
@@ -316,4 +326,21 @@ def test_without_scripts_the_page_to_cancel_waits_for_its_reader(web: WebProcess
     link.click()
     page.click("text=Annuler cette mise à jour")
     page.wait_for_url(f"**/suivi?update={number}&demande=1")
-    context.close()
+    page.context.close()
+
+
+@pytest.mark.parametrize("polls", [True, False])
+def test_the_journal_tells_the_servers_time_wherever_its_reader_is(
+    web: WebProcess, browser: Browser, polls: bool
+) -> None:
+    page = page_of(browser, web, timezone_id="Pacific/Noumea")
+    if polls:
+        refuse_streams(page)
+    number = follow(page, web)
+    log(web, number, 0, 1)
+    time = page.locator("#journal time")
+    expect(time).to_have_count(1)
+    live = time.inner_text()
+    page.reload()
+    expect(time).to_have_text(live)
+    page.context.close()
