@@ -169,6 +169,7 @@ export class Upload {
     if (response.status !== 201) await this.#fail(response);
     this.address = new URL(response.headers.get("Location"), new URL(this.endpoint, document.baseURI)).pathname;
     this.offset = 0;
+    if (this.stopped) await retry(() => this.#remove()); // it was given up meanwhile
   }
 
   /** Where the server stands; false where it no longer has this upload, or it is another file's. */
@@ -196,6 +197,7 @@ export class Upload {
   /** `sent` bytes of the file have left by now. */
   #sample(sent) {
     const at = performance.now();
+    if (sent < (this.samples.at(-1)?.sent ?? 0)) this.samples = []; // the same bytes leave once more
     this.samples.push({ at, sent });
     while (this.samples.length > 2 && at - this.samples[0].at > RATE_WINDOW) this.samples.shift();
     this.#report("sending");

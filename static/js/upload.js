@@ -68,7 +68,8 @@ function listedAddress(file) {
 
 function show({ phase, sent, size: total, rate, error }) {
   byId("envoi-barre").value = total ? (100 * sent) / total : 0;
-  byId("envoi-etat").textContent = error ? `${error.replace(/\.$/, "")}. Nouvel essai…` : PHASES[phase];
+  const words = error ? `${error.replace(/\.$/, "")}. Nouvel essai…` : PHASES[phase];
+  if (byId("envoi-etat").textContent !== words) byId("envoi-etat").textContent = words; // else it would be read out anew
   const parts = [`${size(sent)} sur ${size(total)}`];
   if (phase === "sending" && rate) parts.push(`${size(rate)}/s`, `encore ${duration((total - sent) / rate)}`);
   byId("envoi-detail").textContent = parts.join(" · ");

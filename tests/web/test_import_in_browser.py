@@ -135,3 +135,13 @@ def test_a_file_given_up_can_be_chosen_again(page: Page, archives: Archives) -> 
     wait_for(page, held)
     page.click("#abandon")
     expect(page.locator("#archive")).to_have_value("")
+
+
+def test_an_upload_given_up_while_it_is_created_leaves_nothing(page: Page, web: WebProcess, archives: Archives) -> None:
+    held = hold(page, CREATION, "POST")
+    choose(page, archives.large)
+    creation = wait_for(page, held)
+    page.click("#abandon")
+    with page.expect_response(lambda response: response.request.method == "DELETE"):
+        creation.continue_()
+    assert not web.site.operations.web.uploads()
