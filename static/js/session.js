@@ -78,7 +78,7 @@ export async function reason(response) {
   const type = response.headers.get("Content-Type") || "";
   const answer = type.includes("json") ? await response.json() : {};
   const message = answer.message || `le serveur a répondu ${response.status}`;
-  return { code: answer.code || "", message: message[0].toUpperCase() + message.slice(1) };
+  return { status: response.status, code: answer.code || "", message: message[0].toUpperCase() + message.slice(1) };
 }
 
 let signingIn = null;

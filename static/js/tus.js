@@ -15,9 +15,19 @@ const base64 = (text) => btoa(String.fromCharCode(...new TextEncoder().encode(te
 
 /** The server's refusal: sending on makes no sense. */
 export class Refused extends Error {
-  constructor({ code, message }) {
+  constructor({ status = 0, code, message }) {
     super(message);
+    this.status = status;
     this.code = code;
+  }
+
+  /** Whether it is the archive that the server does not want, and not its sender or the moment. */
+  get isVerdict() {
+    return this.status === 422 || this.code === "too_large";
+  }
+
+  get isGone() {
+    return this.status === 404 || this.status === 410;
   }
 }
 

@@ -9,7 +9,9 @@ const form = byId("archive-form");
 const picker = byId("archive");
 const card = byId("fiche");
 const PHASES = { sending: "Envoi en cours", paused: "Suspendu", waiting: "Connexion coupée, nouvel essai…", done: "Reçu en entier" };
-const CAN_GO_ON = ["no_room", "unreadable"]; // refusals of the moment: the same file, chosen again, goes on
+const BEGIN_ANEW = "Il a été abandonné, ou il a expiré. Choisissez de nouveau le fichier pour l'envoyer depuis le début.";
+const OTHER_ACCOUNT = "Rechargez cette page pour changer de compte, puis choisissez de nouveau le même fichier : l'envoi"
+  + " reprendra où il s'est arrêté.";
 const SIGNED_OUT = "L'archive est reçue en entier. Rechargez cette page pour vous reconnecter et pour voir la suite.";
 let upload = null;
 
@@ -86,15 +88,19 @@ byId("abandon").addEventListener("click", async () => {
   await given.abandon().catch((error) => showError("L'envoi n'a pas pu être abandonné.", error.message));
 });
 
+/** What is no verdict on the archive leaves the browser's memory of it: the same file, chosen again, goes on. */
 async function showRefusal(refused, error) {
+  refused.stopped = true;
   byId("envoi").hidden = true;
-  if (CAN_GO_ON.includes(error.code)) {
-    showError("L'envoi s'est arrêté.", error.message);
-    return;
+  if (error.isVerdict || error.isGone) memory.forget(refused.file);
+  if (error.isGone) {
+    card.replaceChildren();
+    showError("Ce téléversement n'existe plus.", BEGIN_ANEW);
+  } else if (!error.isVerdict) {
+    showError("L'envoi s'est arrêté.", error.status === 403 ? `${error.message}. ${OTHER_ACCOUNT}` : error.message);
+  } else if (!refused.address || !await showCard(refused).catch(() => false)) {
+    showError("Cette archive est refusée.", error.message);
   }
-  memory.forget(refused.file);
-  if (refused.address && await showCard(refused)) return;
-  showError("Cette archive est refusée.", error.message);
 }
 
 function showError(title, message) {

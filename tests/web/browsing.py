@@ -37,6 +37,13 @@ def sign_in(page: Page) -> None:
     page.click("text=Se connecter")
 
 
+def sign_in_in_dialog(page: Page, username: str = "admin") -> None:
+    dialog = page.locator("dialog")
+    dialog.locator("[name=username]").fill(username)
+    dialog.locator("[name=password]").fill(PASSWORD)
+    dialog.locator(".primary").click()
+
+
 def choose(page: Page, archive: Path) -> None:
     page.set_input_files("#archive", archive)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, Route, expect
 
+from ospi_supervisor.store.web_models import Session
 from tests.support.site import Archives
 from tests.support.web_process import WebProcess
-from tests.web.browsing import SLICES, Slices, choose, expect_complete, hold, wait_for
+from tests.web.browsing import SLICES, Slices, choose, expect_complete, hold, sign_in, sign_in_in_dialog, wait_for
 
 pytestmark = pytest.mark.system
 MIB = 1024 * 1024
@@ -85,6 +86,45 @@ def test_a_file_that_went_away_is_asked_for_again(
     shutil.copy2(archives.large, archive)
     slices = Slices(page)
     choose(page, archive)
+    expect_complete(page)
+    assert slices.offsets[0] == MIB
+    assert len(web.site.operations.web.uploads()) == 1
+
+
+def test_an_upload_given_up_in_another_tab_is_gone_and_its_archive_not_refused(
+    page: Page, web: WebProcess, archives: Archives
+) -> None:
+    held = hold(page, SLICES, "PATCH", number=2)
+    choose(page, archives.large)
+    late = wait_for(page, held)
+    [upload] = web.site.operations.web.uploads()
+    web.site.operations.uploads.abandon(upload.id)
+    late.continue_()
+    expect(page.locator("#fiche > [role=alert]")).to_contain_text("Ce téléversement n'existe plus.")
+    expect(page.locator("#import-form")).to_have_count(0)
+    choose(page, archives.large)
+    expect_complete(page)
+
+
+def test_somebody_elses_account_stops_the_upload_and_its_own_goes_on_with_it(
+    page: Page, web: WebProcess, archives: Archives
+) -> None:
+    held = hold(page, SLICES, "PATCH", number=2)
+    choose(page, archives.large)
+    late = wait_for(page, held)
+    Session.update(token_sha256="elle n'existe plus").execute()
+    late.continue_()
+    sign_in_in_dialog(page, "infirmier")
+    stopped = page.locator("#fiche > [role=alert]")
+    expect(stopped).to_contain_text("L'envoi s'est arrêté.")
+    expect(stopped).to_contain_text("réservée aux comptes du groupe « administration system ». Rechargez")
+    page.reload()
+    page.click("text=Changer de compte")
+    sign_in(page)
+    page.wait_for_url(f"{web.url}/")
+    page.goto(f"{web.url}/mises-a-jour/import")
+    slices = Slices(page)
+    choose(page, archives.large)
     expect_complete(page)
     assert slices.offsets[0] == MIB
     assert len(web.site.operations.web.uploads()) == 1

@@ -10,7 +10,7 @@ from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Archives, now
 from tests.support.web_process import WebProcess
-from tests.web.browsing import SLICES, choose, expect_complete, hold, sign_in, wait_for
+from tests.web.browsing import SLICES, choose, expect_complete, hold, sign_in, sign_in_in_dialog, wait_for
 
 pytestmark = pytest.mark.system
 SESSION_OVER = "Votre session est terminée"
@@ -87,9 +87,7 @@ def test_suivi_signed_out_asks_for_the_password_in_place(page: Page, web: WebPro
     late.continue_()
     dialog = page.locator("dialog")
     expect(dialog).to_contain_text(SESSION_OVER)
-    dialog.locator("[name=username]").fill("admin")
-    dialog.locator("[name=password]").fill(PASSWORD)
-    dialog.locator(".primary").click()
+    sign_in_in_dialog(page)
     expect(page.locator("#etat .badge")).to_have_text("réussie")
     expect(page.locator("#etat [name=password]")).to_have_count(0)
 
@@ -137,9 +135,7 @@ def test_who_does_not_sign_in_again_finds_the_upload_suspended(page: Page, archi
     page.wait_for_timeout(1_500)
     expect(dialog).to_have_count(0)
     page.click("text=Reprendre")
-    dialog.locator("[name=username]").fill("admin")
-    dialog.locator("[name=password]").fill(PASSWORD)
-    dialog.locator(".primary").click()
+    sign_in_in_dialog(page)
     expect_complete(page)
 
 

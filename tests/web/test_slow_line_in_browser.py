@@ -4,9 +4,9 @@ import pytest
 from playwright.sync_api import CDPSession, Page, expect
 
 from ospi_supervisor.store.web_models import Session
-from tests.support.site import PASSWORD, Archives
+from tests.support.site import Archives
 from tests.support.web_process import WebProcess
-from tests.web.browsing import SLICES, Slices, choose, expect_complete, hold, wait_for
+from tests.web.browsing import SLICES, Slices, choose, expect_complete, hold, sign_in_in_dialog, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -52,9 +52,7 @@ def test_a_slice_that_leaves_again_has_no_negative_rate(page: Page, archives: Ar
     dialog = page.locator("dialog")
     expect(dialog).to_be_visible()
     page.clock.fast_forward(11_000)
-    dialog.locator("[name=username]").fill("admin")
-    dialog.locator("[name=password]").fill(PASSWORD)
-    dialog.locator(".primary").click()
+    sign_in_in_dialog(page)
     expect_complete(page)
     rates = page.evaluate("window.rates")
     assert any("/s" in text for text in rates)
