@@ -18,7 +18,9 @@ let upload = null;
 picker.addEventListener("change", sendChosen);
 form.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => {
-  if (upload && upload.offset < upload.file.size && !upload.stopped) event.preventDefault();
+  if (!upload || upload.stopped || upload.offset === upload.file.size) return;
+  event.preventDefault();
+  event.returnValue = true; // for Chrome and Edge before 119
 });
 wireCard();
 if (picker.files.length > 0) sendChosen(); // before this script was there

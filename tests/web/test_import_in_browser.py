@@ -145,3 +145,20 @@ def test_an_upload_given_up_while_it_is_created_leaves_nothing(page: Page, web: 
     with page.expect_response(lambda response: response.request.method == "DELETE"):
         creation.continue_()
     assert not web.site.operations.web.uploads()
+
+
+def test_leaving_the_page_is_asked_about_while_an_upload_is_under_way(page: Page, archives: Archives) -> None:
+    """By what older browsers heed too."""
+    leave = """() => {
+      const event = document.createEvent("BeforeUnloadEvent");
+      event.initEvent("beforeunload", false, true);
+      dispatchEvent(event);
+      return event.returnValue;
+    }"""
+    held = hold(page, SLICES, "PATCH", number=2)
+    choose(page, archives.large)
+    wait_for(page, held)
+    assert page.evaluate(leave) == "true"
+    choose(page, archives.bad["unsigned"])
+    expect(page.locator("#refus")).to_be_visible()
+    assert page.evaluate(leave) == ""
