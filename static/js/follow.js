@@ -65,6 +65,7 @@ function follow() {
 }
 
 async function poll() {
+  if (polling) return;
   polling = true;
   while (await readOn() || (!ended && !signedOut)) await new Promise((resolve) => { setTimeout(resolve, POLL_EVERY); });
   polling = false;
@@ -195,7 +196,7 @@ function showState(html) {
   replaceState(template.content);
   byId("version").textContent = next.version;
   if (!ended) followOn();
-  else if (Number(next.event) > after && !polling) poll(); // it was taken up again, and ended, unseen
+  else if (Number(next.event) > after) poll(); // it was taken up again, and ended, unseen
 }
 
 /** What was open stays so, and the keyboard where it was. */

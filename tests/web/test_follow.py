@@ -89,6 +89,13 @@ def test_a_failure_says_what_happened_and_what_to_do(site: Site, admin: Browser)
         assert words in page.replace("&#39;", "'"), words
 
 
+def test_no_clock_runs_on_after_the_end(site: Site, admin: Browser) -> None:
+    number = site.update()
+    assert admin.get("mises-a-jour/suivi").text.count("data-since") == 2
+    site.engine.finish(number, UpdateStatus.INTERVENTION, now())
+    assert "data-since" not in admin.get("mises-a-jour/suivi").text
+
+
 def test_each_ending_has_its_own_words(site: Site, admin: Browser) -> None:
     pages = set()
     for status in UpdateStatus:
