@@ -82,7 +82,7 @@ def test_the_verdict_counts_the_rest_of_the_archive_and_the_data_that_the_worker
     site: Site, operations: Operations, archives: Archives
 ) -> None:
     size = archives.good.stat().st_size
-    free = shutil.disk_usage(site.folder).free
+    too_much = shutil.disk_usage(site.folder).total
 
     def room(to_come: int = 0) -> Verdict:
         with archives.good.open("rb") as file:
@@ -92,8 +92,8 @@ def test_the_verdict_counts_the_rest_of_the_archive_and_the_data_that_the_worker
         return judgement.verdict
 
     assert room() is Verdict.OK
-    assert room(to_come=free) is Verdict.REFUSED
-    for weight, verdict in ((DataWeight(servers=1), Verdict.OK), (DataWeight(servers=free), Verdict.REFUSED)):
+    assert room(to_come=too_much) is Verdict.REFUSED
+    for weight, verdict in ((DataWeight(servers=1), Verdict.OK), (DataWeight(servers=too_much), Verdict.REFUSED)):
         PublishedStore(site.engine).publish(DATA_WEIGHT, asdict(weight), now())
         assert room() is verdict
 
