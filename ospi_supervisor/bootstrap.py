@@ -123,9 +123,7 @@ def run_worker(config: Config) -> None:
 def make_worker(config: Config) -> Worker:
     """The worker process' parts."""
     paths = config.paths
-    paths.engine_dir.mkdir(mode=0o751, parents=True, exist_ok=True)  # the platform's account may ask for the hold
-    for folder in (paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    _make_folders(config)
     adapters = make_adapters(config)
     store = EngineStore(sqlite_url(paths.engine_db))
     reader = EngineReader(sqlite_url(paths.engine_db))
@@ -161,6 +159,13 @@ def make_worker(config: Config) -> Worker:
         clock=utc_now,
     )
     return worker
+
+
+def _make_folders(config: Config) -> None:
+    paths = config.paths
+    paths.engine_dir.mkdir(mode=0o751, parents=True, exist_ok=True)  # the platform's account may ask for the hold
+    for folder in (paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 def _make_desk(config: Config, adapters: Adapters, store: EngineStore) -> Desk:
