@@ -1,0 +1,1 @@
+"""Fuzzing of what reads bytes that nobody has proven: `make fuzz`, one parser after the other."""
