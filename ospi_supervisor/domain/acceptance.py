@@ -1,8 +1,10 @@
 """Whether an archive, whatever its merits, applies to this platform as it stands."""
 
-from ospi_supervisor.domain.manifest import Manifest
+from ospi_supervisor import __version__
+from ospi_supervisor.domain.manifest import OWN_PRODUCT, Manifest
 from ospi_supervisor.domain.versions import in_words, is_newer, satisfies
-from ospi_supervisor.errors import ArchiveError, RefusedError
+from ospi_supervisor.domain.words import size
+from ospi_supervisor.errors import ArchiveError, BusyError, LockedVersionError, RefusedError
 
 
 def check_applicable(manifest: Manifest, product: str, installed: str) -> None:
@@ -17,6 +19,13 @@ def check_applicable(manifest: Manifest, product: str, installed: str) -> None:
             code="wrong_product",
         )
     check_newer(manifest.version, installed)
+    if not satisfies(__version__, manifest.supervisor):
+        raise ArchiveError(
+            f"la version {manifest.version} demande le Superviseur en version {in_words(manifest.supervisor)} ;"
+            f" celui-ci est en {__version__} : mettez-le d'abord à jour, en important son archive"
+            f" ({OWN_PRODUCT}-….ospi, dans l'Espace utilisateur) ou par son fichier d'installation",
+            code="unsupported",
+        )
     if not satisfies(installed, manifest.requires):
         raise ArchiveError(
             f"la version {manifest.version} demande une plateforme en version {in_words(manifest.requires)} ;"
@@ -31,6 +40,20 @@ def check_applicable(manifest: Manifest, product: str, installed: str) -> None:
         )
 
 
+def check_own(manifest: Manifest, running: str, *, free: int) -> None:
+    """ArchiveError where this program's archive is not for the one that runs, RefusedError where its disk has not that
+    many bytes `free`."""
+    check_applicable(manifest, OWN_PRODUCT, running)
+    if manifest.base is not None:
+        raise ArchiveError("le Superviseur se met à jour par son archive complète ; téléchargez-la", code="wrong_base")
+    needed = 2 * (manifest.unpacked_bytes + manifest.hooks_bytes)
+    if free < needed:
+        raise RefusedError(
+            f"il faut {size(needed)} libres sur le disque du programme, il en reste {size(free)} ; faites de la place",
+            code="no_room",
+        )
+
+
 def check_newer(version: str, installed: str) -> None:
     """ArchiveError where `version` is not newer than the installed one: another update may have brought it since."""
     if not is_newer(version, installed):
@@ -39,6 +62,27 @@ def check_newer(version: str, installed: str) -> None:
             " il n'y a rien à installer",
             code="downgrade",
         )
+
+
+def check_not_locked(version: str, locked_by: int | None) -> None:
+    """LockedVersionError where the update `locked_by` failed with that version: it is never run twice (rule 8)."""
+    if locked_by is not None:
+        raise LockedVersionError(
+            f"la version {version} a déjà échoué sur cette plateforme (mise à jour n° {locked_by}) et ne peut pas être"
+            " relancée ; contactez le support",
+            code="locked",
+        )
+
+
+def check_turn_is_free(under_way: int | None, *, prepared: bool) -> None:
+    """BusyError where the update of that number holds the turn, be it `prepared`: another begins after its end."""
+    if under_way is None:
+        return
+    if prepared:
+        raise BusyError(
+            f"la mise à jour n° {under_way} est prête et attend son heure ; attendez sa fin, ou annulez-la d'abord"
+        )
+    raise BusyError(f"la mise à jour n° {under_way} est en cours ; attendez sa fin")
 
 
 def check_nothing_waits(waiting: int | None) -> None:

@@ -4,8 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from ospi_supervisor.domain.offers import os_matches
+from ospi_supervisor.domain.outlook import Outlook
 from ospi_supervisor.domain.prerequisites import Judgement, Verdict
+from ospi_supervisor.domain.systems import os_matches
 from ospi_supervisor.domain.versions import is_newer, is_same, satisfies
 
 MINIMUM_VERSION = "11.5"
@@ -21,7 +22,8 @@ class ServerFacts:
     """What is known of the server itself.
 
     `systems` are the identifiers that an update server is configured for (`ID` or `ID-MAJOR` of os-release);
-    `automatic` is whether the line `update.auto.disable` says OUI, that is: updates itself.
+    `automatic` is whether the line `update.auto.disable` says OUI, that is: updates itself; `security` whether
+    `update.auto.security` does: it then takes security releases all the same.
     """
 
     installed: str
@@ -30,6 +32,7 @@ class ServerFacts:
     os_name: str
     systems: Collection[str]
     automatic: bool
+    security: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +40,9 @@ class RunFacts:
     """What is known at the moment of a run.
 
     `fresh_until` is the end of validity of the repository's metadata, None where they could not be had, and
-    `repository_error` says why; `available` is the version of the archive that suits this server, if any.
+    `repository_error` says why; `available` is the version of the archive that suits this server, if any, and `outlook`
+    what was found beside it, None where that was not recorded. `closed` is why the calendar lets nothing begin then,
+    empty where it does.
     """
 
     now: datetime
@@ -47,7 +52,9 @@ class RunFacts:
     fresh_until: datetime | None = None
     repository_error: str = ""
     available: str | None = None
+    outlook: Outlook | None = None
     locked_versions: Collection[str] = ()
+    closed: str = ""
 
 
 def judge_server(facts: ServerFacts) -> list[Judgement]:
@@ -57,7 +64,8 @@ def judge_server(facts: ServerFacts) -> list[Judgement]:
 
 def judge_run(facts: RunFacts) -> list[Judgement]:
     """Whether an automatic update may start at this moment."""
-    return [_no_active_update(facts), _no_intervention(facts), _metadata(facts), _available(facts), _lock(facts)]
+    rules = (_no_active_update, _no_intervention, _calendar, _metadata, _available, _lock)
+    return [rule(facts) for rule in rules]
 
 
 def _judgement(rule: str, label: str, measured: str, required: str, remedy: str | None) -> Judgement:
@@ -99,9 +107,13 @@ def _setting(facts: ServerFacts) -> Judgement:
         "Paramètre update.auto.disable",
         "OUI : le serveur se met à jour automatiquement"
         if facts.automatic
+        else "NON, mais update.auto.security vaut OUI : seules les versions de sécurité sont installées"
+        if facts.security
         else "NON : le serveur ne se met pas à jour automatiquement",
         "OUI",
-        None if facts.automatic else "Renseignez OUI à la ligne update.auto.disable dans Paramètres \\ Général.",
+        None
+        if facts.automatic or facts.security
+        else "Renseignez OUI à la ligne update.auto.disable dans Paramètres / Général.",
     )
 
 
@@ -113,6 +125,16 @@ def _no_active_update(facts: RunFacts) -> Judgement:
         f"mise à jour n° {facts.active_update} en cours" if busy else "aucune",
         "aucune",
         "Attendez la fin de la mise à jour en cours ; l'automate repassera la nuit suivante." if busy else None,
+    )
+
+
+def _calendar(facts: RunFacts) -> Judgement:
+    return _judgement(
+        "calendar",
+        "Calendrier",
+        f"« {facts.closed} »" if facts.closed else "rien ne s'y oppose",
+        "aucune période où rien ne peut commencer",
+        "L'automate repassera la nuit suivante ; le calendrier est dans la configuration." if facts.closed else None,
     )
 
 
@@ -142,22 +164,38 @@ def _metadata(facts: RunFacts) -> Judgement:
 
 
 def _available(facts: RunFacts) -> Judgement:
-    """Having nothing to install is no fault: a warning at most."""
+    """Having nothing to install is no fault: a warning at most. A newer release that cannot be had is told as one."""
     newer = facts.available is not None and is_newer(facts.available, facts.installed)
-    measured, remedy = f"version {facts.available} disponible", ""
-    if facts.available is None and facts.fresh_until is None:
-        measured, remedy = f"inconnue : {NOT_YET}", "Lancez « Vérifier maintenant »."
-    elif not newer:
-        measured = f"aucune plus récente que {facts.installed}"
-        remedy = "Rien à faire : l'automate vérifie chaque nuit."
+    blocked = facts.outlook.blocked if facts.outlook else None
+    measured, remedy = _offered(facts) if newer else _nothing_offered(facts)
+    if blocked is not None:
+        known = f"{measured} ; " if newer else ""
+        name = f"version {blocked.version}, " if blocked.version else ""
+        measured, remedy = f"{known}{name}{blocked.reason}", blocked.cure
     return Judgement(
         rule="available",
         label="Nouvelle version",
         measured=measured,
         required="une version plus récente",
-        verdict=Verdict.OK if newer else Verdict.WARNING,
+        verdict=Verdict.OK if newer and (blocked is None or blocked.waits) else Verdict.WARNING,
         remedy=remedy,
     )
+
+
+def _offered(facts: RunFacts) -> tuple[str, str]:
+    path = facts.outlook.path if facts.outlook else ()
+    steps = f", étape vers {path[-1]} ({' → '.join([facts.installed, *path])})" if len(path) > 1 else ""
+    return f"version {facts.available} disponible{steps}", ""
+
+
+def _nothing_offered(facts: RunFacts) -> tuple[str, str]:
+    if facts.fresh_until is None and facts.repository_error:
+        return "inconnue : la dernière vérification a échoué", "Suivez le remède indiqué pour le maillon en défaut."
+    if facts.available is None and facts.fresh_until is None:
+        return f"inconnue : {NOT_YET}", "Lancez « Vérifier maintenant »."
+    if facts.outlook is None:
+        return "aucune qui convienne à ce serveur", "Lancez « Vérifier maintenant » pour en connaître la raison."
+    return f"aucune plus récente que {facts.installed}", "Rien à faire : l'automate vérifie chaque nuit."
 
 
 def _lock(facts: RunFacts) -> Judgement:

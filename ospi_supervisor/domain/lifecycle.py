@@ -1,4 +1,4 @@
-"""The thirteen phases of an update, its statuses, and what follows a failure or a crash in each phase.
+"""The phases of an update, its statuses, and what follows a failure or a crash in each phase.
 
 This table is the one place where these rules stand; `docs/reprise.md` is held against it by a test.
 """
@@ -14,6 +14,7 @@ class Phase(StrEnum):
     PREREQUISITES = "prerequisites"
     STAGE = "stage"
     BACKUP = "backup"
+    REHEARSE = "rehearse"
     MAINTENANCE = "maintenance"
     STOP = "stop"
     CHECKPOINT = "checkpoint"
@@ -21,16 +22,21 @@ class Phase(StrEnum):
     MIGRATE = "migrate"
     START = "start"
     HEALTH = "health"
+    VALIDATE = "validate"
     REOPEN = "reopen"
     CLEANUP = "cleanup"
 
 
 class UpdateStatus(StrEnum):
-    """Where an update stands. The first three are active, the others are final."""
+    """Where an update stands. The first four are active, the others are final.
+
+    `prepared`: all is done that users do not feel, and it waits for its hour, or for somebody to choose one.
+    """
 
     SCHEDULED = "scheduled"
     QUEUED = "queued"
     RUNNING = "running"
+    PREPARED = "prepared"
     SUCCEEDED = "succeeded"
     ROLLED_BACK = "rolled_back"
     REFUSED = "refused"
@@ -41,7 +47,13 @@ class UpdateStatus(StrEnum):
     @property
     def is_final(self) -> bool:
         """Whether nothing more will happen to such an update by itself."""
-        return self not in (UpdateStatus.SCHEDULED, UpdateStatus.QUEUED, UpdateStatus.RUNNING)
+        return self not in ACTIVE
+
+
+ACTIVE = (UpdateStatus.SCHEDULED, UpdateStatus.QUEUED, UpdateStatus.RUNNING, UpdateStatus.PREPARED)
+
+UNDER_WAY = (UpdateStatus.QUEUED, UpdateStatus.RUNNING, UpdateStatus.PREPARED)
+"""The statuses of which one update at a time has one: it holds the turn (engine rule 5)."""
 
 
 class PhaseStatus(StrEnum):
@@ -128,6 +140,7 @@ RULES: tuple[PhaseRule, ...] = (
     _before(Phase.PREREQUISITES, "Prérequis", Availability.UP, UpdateStatus.REFUSED),
     _before(Phase.STAGE, "Préparation de la nouvelle version", Availability.UP, UpdateStatus.FAILED),
     _before(Phase.BACKUP, "Sauvegarde des données", Availability.SLOWER, UpdateStatus.FAILED),
+    _before(Phase.REHEARSE, "Répétition générale", Availability.SLOWER, UpdateStatus.REFUSED),
     _during(Phase.MAINTENANCE, "Mise en place de la page de maintenance", services_stopped=False),
     _during(Phase.STOP, "Arrêt des services"),
     _during(Phase.CHECKPOINT, "Sauvegarde de l'état à l'arrêt"),
@@ -135,9 +148,13 @@ RULES: tuple[PhaseRule, ...] = (
     _during(Phase.MIGRATE, "Migration des données"),
     _during(Phase.START, "Démarrage des services"),
     _during(Phase.HEALTH, "Contrôle de la plateforme"),
+    _during(Phase.VALIDATE, "Validation avant l'ouverture"),
     _after(Phase.REOPEN, "Réouverture de la plateforme", UpdateStatus.INTERVENTION, UndoFailure.INTERVENTION),
     _after(Phase.CLEANUP, "Nettoyage", UpdateStatus.SUCCEEDED, UndoFailure.WARNING),
 )
+
+OWN_PHASES = (Phase.VERIFY, Phase.PREREQUISITES, Phase.STAGE, Phase.CLEANUP)
+"""The phases of an update of the supervisor itself: the platform is not touched."""
 
 _BY_PHASE = {rule.phase: rule for rule in RULES}
 
@@ -164,18 +181,29 @@ def phases_to_undo(failed: Phase) -> tuple[Phase, ...]:
     return tuple(reversed(phases[: phases.index(failed) + 1]))
 
 
-def ending_of(failed: Phase | None, *, cancelled: bool) -> UpdateStatus:
-    """The status that an update ends in once it went back from `failed`; without a failure it succeeded."""
+def ending_of(failed: Phase | None, *, cancelled: bool, refused: bool = False) -> UpdateStatus:
+    """The status that an update ends in once it went back from `failed`; without a failure it succeeded.
+
+    `refused`: the phase found that the update must not go on. Where the table says nothing else, `backup` may: what it
+    proves could not be known before.
+    """
     if failed is None:
         return UpdateStatus.SUCCEEDED
+    if refused and failed is Phase.BACKUP and not cancelled:
+        return UpdateStatus.REFUSED
     return UpdateStatus.CANCELLED if cancelled else rule_of(failed).ending
 
 
-def locks_version(status: UpdateStatus, failed: Phase) -> bool:
+def locks_version(status: UpdateStatus, failed: Phase, *, by_hook: bool) -> bool:
     """Whether an update that ended in `status` because of `failed` locks its product and version.
 
-    Engine rule 8: once it has begun to `stage`, a failure locks; a cancellation is no failure.
+    Engine rule 8: every failure from `maintenance` on does; before it, in `stage`, only one of the release's own hooks
+    (`by_hook`). What the machine did (a full disk, a backup, a look that refused) says nothing of the release, and a
+    cancellation is no failure. Nor is a release that was not opened after its validation: a person decided so, nobody
+    came, or the machine stopped meanwhile.
     """
-    began_to_stage = failed not in (Phase.VERIFY, Phase.PREREQUISITES)
     bad = (UpdateStatus.FAILED, UpdateStatus.ROLLED_BACK, UpdateStatus.INTERVENTION)
-    return began_to_stage and status in bad
+    if failed is Phase.VALIDATE and status is UpdateStatus.ROLLED_BACK:
+        return False
+    users_lost_the_platform = failed in phases_from(Phase.MAINTENANCE)
+    return status in bad and (users_lost_the_platform or (failed is Phase.STAGE and by_hook))

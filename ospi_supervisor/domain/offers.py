@@ -1,16 +1,21 @@
 """What the vendor's repository offers, and which archive suits an installed release."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
 from packaging.version import Version
 
-from ospi_supervisor.domain.versions import is_newer, parse_version, satisfies
+from ospi_supervisor.domain.manifest import Severity
+from ospi_supervisor.domain.systems import names_of, os_matches
+from ospi_supervisor.domain.versions import is_newer, is_same, parse_version, satisfies
 from ospi_supervisor.errors import FeedError, RefusedError
+
+Custom = dict[str, Any]
+"""The signed field of a target, as JSON has it."""
 
 
 class OfferKind(StrEnum):
@@ -32,12 +37,33 @@ _SAFE_PATH = re.compile(r"([A-Za-z0-9][A-Za-z0-9._+-]{0,150}/)?[A-Za-z0-9][A-Za-
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+Day = date
+"""The type, beside an offer's field of that name."""
+
+
+class Channel(StrEnum):
+    """Which releases a server takes: pre-releases are for those who ask for them."""
+
+    STABLE = "stable"
+    PREVIEW = "préversions"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Share:
+    """From `start` (aware) on, `percent` of the servers may take a release at night."""
+
+    percent: float
+    start: datetime
+
+
 @dataclass(frozen=True, kw_only=True)
 class Offer:
     """One target of the repository, as its signed metadata describe it. `size` is in bytes.
 
     `os` lists identifiers as a manifest does, none meaning any; `base` is the release that a delta applies to;
-    `notice` is the path of the release's notice among the targets.
+    `notice` is the path of the release's notice among the targets. `severity`, `fixes` and `support_until` are the
+    manifest's. `rollout` is in the order of its dates, none meaning everybody at once; `held` says why the vendor has
+    stopped it: what is held is taken by hand only.
     """
 
     path: str
@@ -48,9 +74,29 @@ class Offer:
     version: str
     requires: str = ""
     os: tuple[str, ...] = ()
-    date: date
+    date: Day
     base: str | None = None
     notice: str | None = None
+    severity: Severity | None = None
+    fixes: tuple[str, ...] = ()
+    support_until: Day | None = None
+    rollout: tuple[Share, ...] = ()
+    held: str | None = None
+
+    @property
+    def channel(self) -> Channel:
+        """The channel whose servers are offered it: a version such as 12.0rc1 says itself what it is."""
+        return Channel.PREVIEW if parse_version(self.version).is_prerelease else Channel.STABLE
+
+    @property
+    def is_archive(self) -> bool:
+        """Whether it can be installed."""
+        return self.kind in (OfferKind.FULL, OfferKind.DELTA)
+
+    @property
+    def is_security(self) -> bool:
+        """Whether its release mends what can be attacked."""
+        return self.severity is not None or bool(self.fixes)
 
     @property
     def stored_path(self) -> str:
@@ -63,9 +109,9 @@ class Offer:
         """The file's name for people."""
         return self.path.rpartition("/")[2]
 
-    def custom(self) -> dict[str, Any]:
+    def custom(self) -> Custom:
         """The `custom` field that says all this in `targets.json`; `read_offer` reads it."""
-        fields: dict[str, Any] = {
+        fields: Custom = {
             "kind": self.kind.value,
             "product": self.product,
             "version": self.version,
@@ -73,7 +119,15 @@ class Offer:
             "os": list(self.os),
             "date": self.date.isoformat(),
         }
-        optional = {"base": self.base, "notice": self.notice}
+        optional: Custom = {
+            "base": self.base,
+            "notice": self.notice,
+            "severity": self.severity.value if self.severity else None,
+            "fixes": list(self.fixes) or None,
+            "support_until": self.support_until.isoformat() if self.support_until else None,
+            "rollout": [[f"{share.percent:g}", share.start.isoformat()] for share in self.rollout] or None,
+            "held": self.held,
+        }
         return fields | {key: value for key, value in optional.items() if value is not None}
 
 
@@ -89,19 +143,7 @@ def read_offer(path: str, size: int, hashes: Mapping[str, str], custom: Mapping[
             raise ValueError("nom interdit")
         if not _SHA256.fullmatch(hashes["sha256"]):
             raise ValueError("empreinte illisible")
-        offer = Offer(
-            path=path,
-            size=size,
-            sha256=hashes["sha256"],
-            kind=OfferKind(custom["kind"]),
-            product=str(custom["product"]),
-            version=str(custom["version"]),
-            requires=str(custom["requires"]),
-            os=tuple(str(name) for name in custom["os"]),
-            date=date.fromisoformat(custom["date"]),
-            base=None if custom.get("base") is None else str(custom["base"]),
-            notice=None if custom.get("notice") is None else str(custom["notice"]),
-        )
+        offer = Offer(path=path, size=size, sha256=hashes["sha256"], **_fields(custom), **_optional_fields(custom))
         parse_version(offer.version)
         satisfies(offer.version, offer.requires)
     except (KeyError, TypeError, ValueError, RefusedError) as error:
@@ -109,35 +151,103 @@ def read_offer(path: str, size: int, hashes: Mapping[str, str], custom: Mapping[
     return offer
 
 
-def os_matches(accepted: Collection[str], os_id: str, os_version: str) -> bool:
-    """Whether an operating system is one of `accepted` (`ID` or `ID-MAJOR` of os-release); none accepts any."""
-    major = os_version.split(".", 1)[0]
-    return not accepted or bool({os_id, f"{os_id}-{major}"} & set(accepted))
+def _fields(custom: Mapping[str, Any]) -> Custom:
+    return {
+        "kind": OfferKind(custom["kind"]),
+        "product": str(custom["product"]),
+        "version": str(custom["version"]),
+        "requires": str(custom["requires"]),
+        "os": tuple(str(name) for name in custom["os"]),
+        "date": date.fromisoformat(custom["date"]),
+    }
+
+
+def _optional_fields(custom: Mapping[str, Any]) -> Custom:
+    readers: dict[str, Callable[[Any], Any]] = {
+        "base": str,
+        "notice": str,
+        "severity": Severity,
+        "fixes": lambda names: tuple(str(name) for name in names),
+        "support_until": date.fromisoformat,
+        "rollout": lambda shares: tuple(_share(*share) for share in shares),
+        "held": str,
+    }
+    return {name: read(custom[name]) for name, read in readers.items() if custom.get(name) is not None}
+
+
+def _share(percent: str, start: str) -> Share:
+    """Percents are text there: what is signed (canonical JSON) has no fractions."""
+    share = Share(percent=float(percent), start=datetime.fromisoformat(start))
+    if not 0 <= share.percent <= 100 or share.start.tzinfo is None:
+        raise ValueError("déploiement progressif illisible")
+    return share
 
 
 def repository_url(hosts: Mapping[str, str], os_id: str, os_version: str) -> str | None:
     """The repository for an operating system, the precise identifier first; None where none is configured."""
-    major = os_version.split(".", 1)[0]
-    url = hosts.get(f"{os_id}-{major}") or hosts.get(os_id)
+    url = next((hosts[name] for name in names_of(os_id, os_version) if hosts.get(name)), None)
     return None if url is None else url.rstrip("/") + "/"
 
 
-def best_offer(offers: Iterable[Offer], *, product: str, installed: str, os_id: str, os_version: str) -> Offer | None:
-    """The archive that takes `installed` to the newest release it can go to; None where it is the newest.
+@dataclass(frozen=True, kw_only=True)
+class Client:
+    """The server that asks: what is installed on which system, and which channel it follows."""
 
-    Of that release the delta that applies to `installed` is taken, else the full archive.
+    product: str
+    installed: str
+    os_id: str
+    os_version: str
+    channel: Channel = Channel.STABLE
+
+    def takes(self, offer: Offer) -> bool:
+        """Whether `offer` is an archive for this server, wherever it may lead from."""
+        return (
+            offer.is_archive
+            and offer.product == self.product
+            and os_matches(offer.os, self.os_id, self.os_version)
+            and self.channel in (offer.channel, Channel.PREVIEW)
+        )
+
+
+def leads_from(offer: Offer, version: str) -> bool:
+    """Whether the archive `offer` can be installed on release `version`."""
+    based = offer.base is None or is_same(offer.base, version)
+    return based and is_newer(offer.version, version) and satisfies(version, offer.requires)
+
+
+def route(offers: Iterable[Offer], client: Client) -> list[Offer]:
+    """The archives, in order, that lead to the newest release that can be reached, in as few steps as there are.
+
+    A release that asks for another one before it (a required stop) is reached through it. Of each release the delta
+    that applies is taken, else the full archive. Empty where nothing newer can be reached.
     """
-    candidates = [
-        offer
-        for offer in offers
-        if offer.kind in (OfferKind.FULL, OfferKind.DELTA)
-        and offer.product == product
-        and is_newer(offer.version, installed)
-        and satisfies(installed, offer.requires)
-        and os_matches(offer.os, os_id, os_version)
-        and (offer.kind is OfferKind.FULL or offer.base == installed)
-    ]
-    return max(candidates, key=_rank, default=None)
+    usable = sorted(filter(client.takes, offers), key=_rank, reverse=True)
+    routes: dict[Version, list[Offer]] = {parse_version(client.installed): []}
+    frontier = [(client.installed, list[Offer]())]
+    while frontier:
+        following = []
+        for version, steps in frontier:
+            for offer in usable:
+                reached = parse_version(offer.version)
+                if reached not in routes and leads_from(offer, version):
+                    routes[reached] = [*steps, offer]
+                    following.append((offer.version, routes[reached]))
+        frontier = following
+    return routes[max(routes)]
+
+
+def best_offer(
+    offers: Iterable[Offer],
+    *,
+    product: str,
+    installed: str,
+    os_id: str,
+    os_version: str,
+    channel: Channel = Channel.STABLE,
+) -> Offer | None:
+    """The first archive of the `route` from `installed`; None where nothing newer can be reached."""
+    client = Client(product=product, installed=installed, os_id=os_id, os_version=os_version, channel=channel)
+    return next(iter(route(offers, client)), None)
 
 
 def _rank(offer: Offer) -> tuple[Version, bool]:

@@ -30,13 +30,14 @@ class Room:
     state: int = 0
 
 
-def room_needed(*, unpacked_bytes: int, data: DataWeight, to_come: int = 0) -> Room:
+def room_needed(*, unpacked_bytes: int, data: DataWeight, hooks_bytes: int = 0, to_come: int = 0) -> Room:
     """The room for the archive, the staged release, the backup, and a restore beside the present data.
 
-    `unpacked_bytes` is what the manifest announces, `to_come` how many bytes of the archive are still to arrive: the
-    worker reads it where it arrived. A checkpoint holds at most what the full snapshot holds.
+    `unpacked_bytes` is what the manifest announces, `hooks_bytes` what its hooks write besides, `to_come` how many
+    bytes of the archive are still to arrive: the worker reads it where it arrived. A checkpoint
+    holds at most what the full snapshot holds.
     """
-    return Room(platform=unpacked_bytes, data=data, backup=2 * data.total, state=to_come)
+    return Room(platform=unpacked_bytes + hooks_bytes, data=data, backup=2 * data.total, state=to_come)
 
 
 def full_snapshot_id(update_id: int) -> str:

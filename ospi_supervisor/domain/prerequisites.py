@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ospi_supervisor.domain.systems import os_matches
 from ospi_supervisor.domain.versions import in_words, satisfies, tightest
 from ospi_supervisor.domain.words import number, size
 
@@ -52,6 +53,17 @@ class Disk:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Obstacle:
+    """What a look found in the way of an update, in the administrator's words; `rule` is a stable word."""
+
+    rule: str
+    label: str
+    measured: str
+    required: str
+    remedy: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MachineFacts:
     """What was measured on the machine and the platform. `memory` is in bytes."""
 
@@ -65,6 +77,7 @@ class MachineFacts:
     public_address: str
     public_address_error: str | None = None
     missing_mounts: tuple[str, ...] = ()
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +109,7 @@ def judge(facts: MachineFacts, needs: Requirements, thresholds: Thresholds) -> l
         *(_free_disk(disk, thresholds) for disk in facts.disks),
         *(_room(disk, thresholds) for disk in facts.disks if disk.needed),
         *(_missing_mount(place) for place in facts.missing_mounts),
+        *(_obstacle(found) for found in facts.obstacles),
         _public_address(facts),
         _operating_system(facts, needs),
     ]
@@ -189,6 +203,18 @@ def _missing_mount(place: str) -> Judgement:
     )
 
 
+def _obstacle(found: Obstacle) -> Judgement:
+    """Known by a look, it refuses: nothing has changed yet, and nothing locks."""
+    return Judgement(
+        rule=found.rule,
+        label=found.label,
+        measured=found.measured,
+        required=found.required,
+        verdict=Verdict.REFUSED,
+        remedy=found.remedy,
+    )
+
+
 def _public_address(facts: MachineFacts) -> Judgement:
     error = facts.public_address_error
     return Judgement(
@@ -202,8 +228,7 @@ def _public_address(facts: MachineFacts) -> Judgement:
 
 
 def _operating_system(facts: MachineFacts, needs: Requirements) -> Judgement:
-    major = facts.os_version.split(".", 1)[0]
-    ok = not needs.os or bool({facts.os_id, f"{facts.os_id}-{major}"} & set(needs.os))
+    ok = os_matches(needs.os, facts.os_id, facts.os_version)
     return Judgement(
         rule="operating_system",
         label="Système d'exploitation",

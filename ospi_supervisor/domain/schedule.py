@@ -14,6 +14,9 @@ INSTALL_WINDOW = timedelta(hours=4)
 neither a slow fetch or backup nor a server that was off must stop the platform at breakfast. What was fetched is there
 the next night."""
 
+LATEST_START = timedelta(days=30)
+"""No update is planned further ahead."""
+
 ASKED_LATE = timedelta(minutes=5)
 """How long after its hour a planned update may still be asked for: its archive may arrive that much later, no more."""
 
@@ -55,6 +58,26 @@ def check_asked_in_time(planned: datetime | None, asked: datetime) -> None:
     an hour that nobody chose. What a worker that was down finds late was `asked` for in time."""
     if planned is not None and asked - ASKED_LATE > planned:
         raise RefusedError("l'heure prévue est passée pendant l'envoi ; choisissez-en une autre")
+
+
+def check_start(start_at: datetime, now: datetime) -> None:
+    """RefusedError where an update cannot be asked for at that hour: it is over, or too far away."""
+    if start_at < now:
+        raise RefusedError("l'heure de début est déjà passée ; choisissez-en une à venir")
+    if start_at > now + LATEST_START:
+        raise RefusedError(
+            f"une mise à jour se planifie au plus {LATEST_START.days} jours à l'avance ; choisissez un jour plus proche"
+        )
+
+
+def instant_of(text: str, zone: tzinfo) -> datetime:
+    """The instant that `text` (ISO 8601) names; without an offset it is an hour of `zone`.
+
+    As `NightlyPlan.start_of` has it: an hour that daylight saving repeats is taken at its first time, and one that it
+    skips as much later as the clocks jump. ValueError or OverflowError where it names none.
+    """
+    moment = datetime.fromisoformat(text)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def due_night(plan: NightlyPlan, now: datetime, last: date | None) -> date | None:

@@ -16,11 +16,18 @@ LONG_FACTOR = 1.5
 
 
 class Pace(StrEnum):
-    """How a phase goes: nothing to say, long but alive (which is normal), or silent (call the support)."""
+    """How a phase goes: nothing to say, silent for a while (which is normal until `normal_silence`), long but alive
+    (normal too), or silent for too long (call the support)."""
 
     USUAL = "usual"
+    QUIET = "quiet"
     LONG = "long"
     SILENT = "silent"
+
+
+def normal_silence(usual: float | None) -> float:
+    """For how many seconds a phase that usually takes `usual` may say nothing."""
+    return SILENCE_WITHOUT_HISTORY_SECONDS if usual is None else max(SILENCE_ALWAYS_NORMAL_SECONDS, usual)
 
 
 def pace_of(*, spent: float, silence: float, usual: float | None) -> Pace:
@@ -28,9 +35,10 @@ def pace_of(*, spent: float, silence: float, usual: float | None) -> Pace:
 
     `usual` is what it took in past updates, in seconds; None without any.
     """
-    normal = SILENCE_WITHOUT_HISTORY_SECONDS if usual is None else max(SILENCE_ALWAYS_NORMAL_SECONDS, usual)
-    if silence > normal:
+    if silence > normal_silence(usual):
         return Pace.SILENT
+    if silence > NOTICEABLE_SECONDS:
+        return Pace.QUIET
     if usual is not None and spent > max(NOTICEABLE_SECONDS, LONG_FACTOR * usual):
         return Pace.LONG
     return Pace.USUAL

@@ -1,11 +1,17 @@
 """Versions of a platform and what a release asks of the one installed."""
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
 from packaging.version import InvalidVersion, Version
 
 from ospi_supervisor.errors import RefusedError
 
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
+
+@lru_cache(maxsize=4096)  # a path through hundreds of releases compares each with each
 def parse_version(text: str) -> Version:
     """The version that `text` names, such as `11.6.0`; RefusedError where it names none."""
     try:
@@ -52,11 +58,35 @@ def tightest(*requirements: str) -> str:
     return ",".join(sorted(str(item) for item in conditions if item.operator != ">=" or item == highest))
 
 
-def _conditions(requirement: str) -> SpecifierSet:
+@lru_cache(maxsize=4096)
+def _conditions(requirement: str) -> "SpecifierSet":
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # a third of what `status` would load
+
     try:
         return SpecifierSet(requirement)
     except InvalidSpecifier:
         raise RefusedError(f"« {requirement} » n'est pas une condition de version") from None
+
+
+def can_follow(version: str, requirement: str) -> bool:
+    """Whether some release meets `requirement` and is older than `version`: else no server could ever install it.
+
+    RefusedError where one is not a version, the other not a condition.
+    """
+    conditions, target = _conditions(requirement), parse_version(version)
+    bounds = [condition.version.removesuffix(".*") for condition in conditions]
+    candidates = ["0", *bounds, *(f"{bound}.0.1" for bound in bounds), f"{target.base_version}.dev0"]
+    # A bound such as « 11.5rc1 » has nothing after it that could be tried: the others speak for it.
+    parsed = [candidate for candidate in candidates if _is_version(candidate)]
+    return any(parse_version(one) < target and satisfies(one, requirement) for one in parsed)
+
+
+def _is_version(text: str) -> bool:
+    try:
+        parse_version(text)
+    except RefusedError:
+        return False
+    return True
 
 
 def satisfies(installed: str, requirement: str) -> bool:

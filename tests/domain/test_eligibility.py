@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ospi_supervisor.domain.eligibility import RunFacts, ServerFacts, judge_run, judge_server
+from ospi_supervisor.domain.outlook import Blocked, Obstacle, Outlook
 from ospi_supervisor.domain.prerequisites import Judgement, Verdict
 
 NOW = datetime(2026, 6, 15, tzinfo=UTC)
@@ -18,6 +19,13 @@ SERVER = ServerFacts(
     automatic=True,
 )
 RUN = RunFacts(now=NOW, installed="11.5.0", fresh_until=NOW + timedelta(days=2), available="11.6.0")
+
+STRANDED = Blocked(
+    version="13.0.0",
+    obstacle=Obstacle.REQUIRES,
+    reason="elle demande la plateforme 12.0 ou supérieure",
+    cure="Contactez le support.",
+)
 
 
 def refusals(judgements: list[Judgement]) -> dict[str, Judgement]:
@@ -72,8 +80,19 @@ def test_a_run_that_may_start() -> None:
         (replace(RUN, fresh_until=None), "metadata", "le dépôt n'a pas encore été consulté"),
         (replace(RUN, fresh_until=None, repository_error="délai dépassé"), "metadata", "délai dépassé"),
         (replace(RUN, fresh_until=NOW), "metadata", "informations périmées depuis le 15/06/2026"),
-        (replace(RUN, available=None), "available", "aucune plus récente que 11.5.0"),
-        (replace(RUN, available="11.5.0"), "available", "aucune plus récente que 11.5.0"),
+        (replace(RUN, available=None), "available", "aucune qui convienne à ce serveur"),
+        (replace(RUN, available="11.5.0"), "available", "aucune qui convienne à ce serveur"),
+        (replace(RUN, available=None, outlook=Outlook()), "available", "aucune plus récente que 11.5.0"),
+        (
+            replace(RUN, available=None, outlook=Outlook(blocked=STRANDED)),
+            "available",
+            "version 13.0.0, elle demande la plateforme 12.0 ou supérieure",
+        ),
+        (
+            replace(RUN, outlook=Outlook(path=("11.6.0",), blocked=STRANDED)),
+            "available",
+            "version 11.6.0 disponible ; version 13.0.0, elle demande la plateforme 12.0 ou supérieure",
+        ),
         (
             replace(RUN, locked_versions={"11.6.0"}),
             "version_lock",
@@ -97,6 +116,26 @@ def test_before_the_first_look_nothing_is_said_of_what_there_is() -> None:
     rows = {row.rule: row for row in judge_run(replace(RUN, fresh_until=None, available=None))}
     assert rows["available"].measured == "inconnue : le dépôt n'a pas encore été consulté"
     assert {rows[rule].remedy for rule in ("available", "metadata")} == {"Lancez « Vérifier maintenant »."}
+
+
+def test_a_required_stop_is_shown_as_a_path_before_it_is_walked() -> None:
+    rows = {row.rule: row for row in judge_run(replace(RUN, outlook=Outlook(path=("11.6.0", "12.0.0"))))}
+    assert rows["available"].measured == ("version 11.6.0 disponible, étape vers 12.0.0 (11.5.0 → 11.6.0 → 12.0.0)")
+
+
+def test_nothing_to_do_is_said_only_where_nothing_is() -> None:
+    def remedy(outlook: Outlook | None) -> str:
+        rows = {row.rule: row for row in judge_run(replace(RUN, available=None, outlook=outlook))}
+        return rows["available"].remedy
+
+    assert "Rien à faire" in remedy(Outlook())
+    assert "Rien à faire" not in remedy(None) + remedy(Outlook(blocked=STRANDED))
+
+
+def test_a_server_that_takes_security_releases_alone_is_one_that_updates_itself() -> None:
+    rows = {row.rule: row for row in judge_server(replace(SERVER, automatic=False, security=True))}
+    assert rows["setting"].verdict is Verdict.OK
+    assert "seules les versions de sécurité" in rows["setting"].measured
 
 
 def test_every_reason_has_words_of_its_own() -> None:

@@ -1,8 +1,11 @@
 """What a signed manifest may ask for."""
 
+from typing import Any
+
 import pytest
 
 from ospi_supervisor.domain.manifest import (
+    FORMAT,
     ArchiveKind,
     Hook,
     HookPhase,
@@ -52,7 +55,7 @@ def test_a_sound_manifest_is_accepted() -> None:
 @pytest.mark.parametrize(
     ("manifest", "code"),
     [
-        (Manifest(product="p", version="1", format=2), "unsupported"),
+        (Manifest(product="p", version="1", format=FORMAT + 1), "unsupported"),
         (Manifest(product="p", version="1", writable=("../data",)), "unsafe"),
         (Manifest(product="p", version="1", hooks=(hook("../../bin/sh"),)), "unsafe"),
         (Manifest(product="p", version="1", hooks=(hook("a/b"),)), "unsafe"),
@@ -66,3 +69,32 @@ def test_what_is_never_done_is_refused(manifest: Manifest, code: str) -> None:
     with pytest.raises(ArchiveError) as refusal:
         check_manifest(manifest)
     assert refusal.value.code == code
+
+
+AT_MOST = {
+    "entries": 400_000,
+    "unpacked_bytes": 9_007_199_254_740_991,
+    "hooks": 604_800,
+    "requires": 1000,
+}
+"""As they are documented; a JSON reader of another language reads no greater number exactly."""
+
+
+def announcing(name: str, most: int) -> Manifest:
+    values: dict[str, Any] = {"product": "p", "version": "1", name: most}
+    if name == "hooks":
+        values[name] = (hook("10-a", timeout=most),)
+    elif name == "requires":
+        values[name] = ">=1".ljust(most)
+    return Manifest(**values)
+
+
+@pytest.mark.parametrize(("name", "most"), AT_MOST.items())
+def test_a_bound_is_kept_to_the_last_unit(name: str, most: int) -> None:
+    check_manifest(announcing(name, most))
+    with pytest.raises(ArchiveError):
+        check_manifest(announcing(name, most + 1))
+    if name in ("entries", "unpacked_bytes"):
+        check_manifest(announcing(name, 0))
+        with pytest.raises(ArchiveError):
+            check_manifest(announcing(name, -1))

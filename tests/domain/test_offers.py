@@ -1,11 +1,12 @@
 """Choosing an archive among those that the repository offers."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 
-from ospi_supervisor.domain.offers import Offer, OfferKind, best_offer, read_offer, repository_url
+from ospi_supervisor.domain.manifest import Severity
+from ospi_supervisor.domain.offers import Offer, OfferKind, Share, best_offer, read_offer, repository_url
 from ospi_supervisor.errors import FeedError
 
 SHA256 = "ab" * 32
@@ -54,7 +55,19 @@ def test_the_best_archive(case: str, offers: list[Offer], expected: Offer | None
         assert found == expected, case
 
 
-@pytest.mark.parametrize("original", [FULL, DELTA, offer("11.6.0", os=("rocky-9",), notice="pmsipilot/n.pdf")])
+FULLY_DESCRIBED = offer(
+    "11.6.0",
+    severity=Severity.CRITICAL,
+    fixes=("CVE-2026-1234",),
+    support_until=date(2028, 1, 1),
+    rollout=(Share(percent=1, start=datetime(2026, 6, 1, tzinfo=UTC)),),
+    held="défaut",
+)
+
+
+@pytest.mark.parametrize(
+    "original", [FULL, DELTA, FULLY_DESCRIBED, offer("11.6.0", os=("rocky-9",), notice="pmsipilot/n.pdf")]
+)
 def test_what_the_metadata_say_is_read_back(original: Offer) -> None:
     hashes = {"sha256": original.sha256}
     assert read_offer(original.path, original.size, hashes, original.custom()) == original
@@ -68,7 +81,19 @@ def test_a_kind_of_tomorrow_is_left_aside() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"version": "la dernière"}, {"date": "hier"}, {"os": None}, {"requires": "au moins dix"}, {"date": 3}],
+    [
+        {"version": "la dernière"},
+        {"date": "hier"},
+        {"os": None},
+        {"requires": "au moins dix"},
+        {"date": 3},
+        {"severity": "terrible"},
+        {"rollout": [[200, "2026-06-01T00:00:00+00:00"]]},
+        {"rollout": [[1, "2026-06-01"]]},
+        {"rollout": [1]},
+        {"fixes": 4},
+        {"support_until": "toujours"},
+    ],
 )
 def test_a_badly_described_target_is_refused_with_its_name(changes: dict[str, Any]) -> None:
     with pytest.raises(FeedError, match=r"pmsipilot/x\.ospi"):

@@ -1,8 +1,20 @@
 """The settings: which values there are, and what they do."""
 
+from datetime import date
+
 import pytest
 
-from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE, check_setting, updates_itself
+from ospi_supervisor.domain.offers import Channel
+from ospi_supervisor.domain.put_off import PutOff
+from ospi_supervisor.domain.settings import (
+    AUTOMATIC_UPDATE,
+    PUT_OFF,
+    InForce,
+    check_setting,
+    in_force,
+    put_off_value,
+    updates_itself,
+)
 from ospi_supervisor.errors import RefusedError
 
 
@@ -29,3 +41,31 @@ def test_its_values_are_accepted(value: str) -> None:
 def test_anything_else_is_refused(name: str, value: str, words: str) -> None:
     with pytest.raises(RefusedError, match=words):
         check_setting(name, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        (f"{PUT_OFF}11.6.0", "|", "raison"),
+        (f"{PUT_OFF}11.6.0", "demain|congés", "date"),
+        (f"{PUT_OFF}11.6.0", f"|{'x' * 501}", "caractères"),
+        (f"{PUT_OFF}toutes", "|congés", "numéro de version"),
+        ("update.channel", "béta", "stable ou préversions"),
+        ("update.auto.security", "oui", "OUI ou NON"),
+    ],
+)
+def test_a_setting_that_cannot_have_that_value(name: str, value: str, words: str) -> None:
+    with pytest.raises(RefusedError, match=words):
+        check_setting(name, value)
+
+
+def test_what_is_in_force_of_what_is_stored() -> None:
+    assert in_force({}) == InForce()
+    stored = {
+        "update.auto.disable": ("OUI", "alice"),
+        "update.channel": ("préversions", "alice"),
+        f"{PUT_OFF}11.6.0": (put_off_value("congés", date(2026, 6, 30)), "bob"),
+        f"{PUT_OFF}11.7.0": ("", "bob"),
+    }
+    put_off = PutOff(version="11.6.0", reason="congés", by="bob", until=date(2026, 6, 30))
+    assert in_force(stored) == InForce(automatic=True, channel=Channel.PREVIEW, put_off=(put_off,))

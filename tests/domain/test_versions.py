@@ -2,7 +2,7 @@
 
 import pytest
 
-from ospi_supervisor.domain.versions import in_words, is_newer, satisfies, tightest
+from ospi_supervisor.domain.versions import can_follow, in_words, is_newer, satisfies, tightest
 from ospi_supervisor.errors import RefusedError
 
 
@@ -67,3 +67,22 @@ def test_a_condition_in_words(requirement: str, words: str) -> None:
 )
 def test_the_tightest_of_several_conditions(requirements: tuple[str, ...], expected: str) -> None:
     assert tightest(*requirements) == expected
+
+
+@pytest.mark.parametrize(
+    ("version", "requirement", "can"),
+    [
+        ("11.6.0", ">=10.0.0", True),
+        ("11.6.0", ">=11.6.0", False),
+        ("11.6.0", ">11.5.9", True),
+        ("11.6.0", "==11.5.*", True),
+        ("11.6.0", "==11.6.0", False),
+        ("11.6.0", "==11.7.0", False),
+        ("11.6.0", "<11", True),
+        ("1.0", "<1.0", True),
+        ("11.6.0", ">=12,<13", False),
+        ("11.6.0", "", True),
+    ],
+)
+def test_a_release_that_no_older_one_leads_to_is_recognised(version: str, requirement: str, can: bool) -> None:
+    assert can_follow(version, requirement) is can

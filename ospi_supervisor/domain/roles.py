@@ -1,0 +1,4 @@
+"""The roles that accounts have."""
+
+ADMINISTRATION_SYSTEM = "administration system"
+"""The group whose accounts may enter (the seed, « rôle administrateur »)."""
