@@ -12,8 +12,8 @@ from threading import Event
 
 import pytest
 
-from ospi_supervisor import files
-from ospi_supervisor.files import (
+from ospi_supervisor.system import files
+from ospi_supervisor.system.files import (
     durable_tree,
     fsync_dir,
     give_to_owner_of_folder,

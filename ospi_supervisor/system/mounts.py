@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ospi_supervisor.files import sync_tree
+from ospi_supervisor.system.files import sync_tree
 
 MOUNTINFO = Path("/proc/self/mountinfo")
 PLACE = 4

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.mounts import missing_mounts
+from ospi_supervisor.system.mounts import missing_mounts
 
 SRV = Path("/srv/ospi/données")
 

@@ -2,12 +2,16 @@
 
 import errno
 import os
+import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
 from ospi_supervisor.errors import SupervisorError, in_words, printable
+
+HELP = {"help_option_names": ["-h", "--help"]}
+"""For the outermost group: its commands inherit it."""
 
 PROCESSES = frozenset({"web", "worker"})
 """Commands that run for ever: an error of the system that ends one leaves its whole traceback in the journal."""
@@ -89,7 +93,7 @@ class ErrorLine(click.ClickException):
     """An error as one line on standard error; exit status 1."""
 
     def __init__(self, program: str | None, message: str) -> None:
-        super().__init__(message)
+        super().__init__(printable(message))
         self.program = program
 
     def show(self, file: Any = None) -> None:
@@ -106,6 +110,8 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SupervisorError as error:
             raise ErrorLine(ctx.find_root().info_name, str(error)) from error
+        except KeyboardInterrupt as error:
+            raise ErrorLine(ctx.find_root().info_name, "interrompu avant la fin") from error
         except OSError as error:
             # A reader that went away (EPIPE) is click's: it ends without a word.
             if error.errno == errno.EPIPE or ctx.invoked_subcommand in PROCESSES:
@@ -118,3 +124,10 @@ def _of_the_system(error: OSError) -> str:
     if error.errno not in _REASONS or not isinstance(error.filename, str | bytes):
         return in_words(error)
     return printable(f"{os.fsdecode(error.filename)} : {_REASONS[error.errno]}")
+
+
+def read_password() -> str:
+    """A password, typed twice at a terminal, else the first line of standard input."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Mot de passe", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\n")
