@@ -39,6 +39,12 @@ class AutomaticStore:
             values = [str(row.value) for row in query.execute(database)]
         return values[0] if values else None
 
+    def settings_under(self, prefix: str) -> dict[str, tuple[str, str]]:
+        """Value, and who changed it, of each setting in force whose name begins with `prefix`."""
+        query = SettingInForce.select().where(SettingInForce.name.startswith(prefix))
+        with self._engine.transaction() as database:
+            return {str(row.name): (str(row.value), str(row.changed_by)) for row in query.execute(database)}
+
     def change_setting(self, name: str, value: str, by: str, now: datetime) -> None:
         """Put a value in force."""
         with self._engine.transaction() as database:

@@ -1,24 +1,21 @@
 """Opens the databases by their addresses. SQLite's traps are known here and nowhere else."""
 
 import shutil
-import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from peewee import Database, DatabaseError, OperationalError, RawQuery, SchemaManager, SqliteDatabase
+from peewee import Database, RawQuery
 
-from ospi_supervisor.errors import ConfigurationError, StateError
-from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.errors import ConfigurationError
+from ospi_supervisor.store.connections import connection_to, naming, naming_writes
+from ospi_supervisor.store.formats import Format, create_tables
+from ospi_supervisor.store.upgrade import upgrade
+from ospi_supervisor.system.files import fsync_dir
 
-BUSY_TIMEOUT_SECONDS = 15
-LAST_NUMBER = 2**63 - 1
-"""The greatest number that a database can hold."""
-DAMAGED = (DatabaseError, sqlite3.DatabaseError)
-"""What an error of SQLite's is, itself and not a kind of it, where the file is no database or a torn one."""
 Result = TypeVar("Result")
 
 
@@ -34,12 +31,6 @@ def sqlite_path(url: str) -> Path:
     return Path(url.removeprefix("sqlite:///"))
 
 
-def create_tables(database: Database, models: tuple[type[Any], ...]) -> None:
-    """Make what is missing of the tables and indexes of `models`, without binding them to `database`."""
-    for model in models:
-        SchemaManager(model, database).create_all()
-
-
 class WritableDatabase:
     """A database that this process writes: write-ahead log, durable commits, foreign keys. StateError where it cannot
     be opened.
@@ -47,17 +38,19 @@ class WritableDatabase:
     One connection serves all threads behind a lock: a transaction here takes a few milliseconds.
     """
 
-    def __init__(self, url: str, models: tuple[type[Any], ...], mode: int) -> None:
+    def __init__(self, url: str, wanted: Format, mode: int) -> None:
         self.path = sqlite_path(url)
+        self._format = wanted
         self._lock = threading.RLock()
-        existed = self.path.exists()
-        self.database = _sqlite(str(self.path), {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1})
-        with _naming(self.path):
-            if not existed:
-                _make(self.path, models, mode)
+        self.database = connection_to(str(self.path), {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1})
+        with naming(self.path):
+            if existed := self.path.exists():
+                bring_up_to_date(url, wanted)
+            else:
+                _make(self.path, wanted, mode)
             self.database.connect()
             if existed:
-                create_tables(self.database, models)  # those that a former version of the program did not have
+                create_tables(self.database, wanted.models)  # an index too may be missing
 
     @contextmanager
     def transaction(self) -> Iterator[Database]:
@@ -65,20 +58,18 @@ class WritableDatabase:
 
         IMMEDIATE: one that reads before it writes would otherwise fail at once when another process writes.
         """
-        with self._lock, _naming(self.path):
-            try:
-                with self.database.atomic("IMMEDIATE"):
-                    yield self.database
-            except OperationalError as error:
-                raise StateError(
-                    f"l'état du superviseur ne peut pas être écrit ({_first(error)}) ;"
-                    f" libérez de l'espace sur le disque qui porte {self.path.parent}"
-                ) from error
+        with self._lock, naming(self.path), naming_writes(self.path):
+            outermost = not self.database.in_transaction()
+            with self.database.atomic("IMMEDIATE"):
+                if outermost:
+                    self._format.check(self.database, self.path)
+                yield self.database
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Have the connection for queries that change nothing; StateError where they cannot be answered."""
-        with self._lock, _naming(self.path):
+        with self._lock, naming(self.path):
+            self._format.check(self.database, self.path)
             yield
 
     def close(self) -> None:
@@ -96,24 +87,33 @@ class ReadOnlyDatabase:
     reader may not make: until the writer is back, a copy is read.
     """
 
-    def __init__(self, url: str, models: tuple[type[Any], ...]) -> None:
+    def __init__(self, url: str, wanted: Format) -> None:
         self._path = sqlite_path(url)
         self._log = self._path.with_name(f"{self._path.name}-wal")
         self._log_index = self._path.with_name(f"{self._path.name}-shm")
-        self._models = models
+        self._format = wanted
         self._lock = threading.RLock()
-        self._live = _sqlite(f"file:{_escaped(self._path)}?mode=ro", {})
+        self._live = connection_to(f"file:{_escaped(self._path)}?mode=ro", {})
 
     def read(self, query: Callable[[Database], Result]) -> Result:
         """What `query` finds, in one consistent view; an empty database where there is none yet.
 
-        StateError where it cannot be read.
+        StateError where it cannot be read, or is not of this program's format.
         """
-        with self._lock, _naming(self._path):
+
+        def checked(database: Database) -> Result:
+            self._format.check(database, self._path)
+            return query(database)
+
+        return self.read_as_it_is(checked)
+
+    def read_as_it_is(self, query: Callable[[Database], Result]) -> Result:
+        """The same, whatever the format."""
+        with self._lock, naming(self._path):
             if not self._path.exists():
                 return self._read_empty(query)
             if not self._log.exists():
-                with _sqlite(f"file:{_escaped(self._path)}?immutable=1", {}) as still:
+                with connection_to(f"file:{_escaped(self._path)}?immutable=1", {}) as still:
                     result = query(still)
                 if not self._log.exists():
                     return result
@@ -156,65 +156,49 @@ class ReadOnlyDatabase:
             shutil.copyfile(self._path, copy)
             if self._log.exists():
                 shutil.copyfile(self._log, copy.with_name(self._log.name))
-            database = _sqlite(str(copy), {})
+            database = connection_to(str(copy), {})
             with database:
                 return query(database)
 
     def _read_empty(self, query: Callable[[Database], Result]) -> Result:
-        with _sqlite(":memory:", {}) as empty:
-            create_tables(empty, self._models)
+        with connection_to(":memory:", {}) as empty:
+            self._format.create(empty)
             return query(empty)
 
 
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """StateError that names the database at `path` where SQLite finds it damaged, or cannot get at it."""
-    try:
-        yield
-    except (DatabaseError, sqlite3.DatabaseError) as error:
-        if type(error) in DAMAGED:
-            raise StateError(
-                f"la base {path} est endommagée ({_first(error)}) ; n'y touchez pas et contactez le support, avec"
-                " l'archive que réunit « ospi-supervisor diagnostics FICHIER.zip »"
-            ) from error
-        if isinstance(error, OperationalError | sqlite3.OperationalError):
-            raise StateError(
-                f"la base {path} ne peut pas être lue ({_first(error)}) ; vérifiez ses droits et son disque"
-            ) from error
-        raise
+def bring_up_to_date(url: str, wanted: Format) -> None:
+    """Have the existing database of that address in this program's format, whole; StateError where that cannot be.
+
+    A newer one is only read: nothing changes in it, nor beside it.
+    """
+    path = sqlite_path(url)
+    if not _as_it_is(url, wanted, lambda database: wanted.is_done(database, path)):
+        upgrade(path, wanted)
 
 
-def _first(error: BaseException) -> BaseException:
-    """What began it: a full disk ends the transaction, and its rollback then fails in its turn."""
-    while isinstance(error.__context__, DatabaseError | sqlite3.DatabaseError):
-        error = error.__context__
-    return error
+def refuse_newer(url: str, wanted: Format) -> None:
+    """NewerFormatError where a newer program wrote the existing database of that address; nothing in it changes."""
+    path = sqlite_path(url)
+    _as_it_is(url, wanted, lambda database: wanted.pending(database, path))
 
 
-def _make(path: Path, models: tuple[type[Any], ...], mode: int) -> None:
+def _as_it_is(url: str, wanted: Format, query: Callable[[Database], Result]) -> Result:
+    with closing(ReadOnlyDatabase(url, wanted)) as present:
+        return present.read_as_it_is(query)
+
+
+def _make(path: Path, wanted: Format, mode: int) -> None:
     """Make the database under another name first: a reader finds it complete or not at all."""
     path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.new")
     unfinished.unlink(missing_ok=True)
-    with _sqlite(str(unfinished), {"synchronous": "full"}) as database:
-        create_tables(database, models)
+    with connection_to(str(unfinished), {"synchronous": "full"}) as database:
+        wanted.create(database)
     database.close()
     # The companions `-wal` and `-shm` will take over the file's mode.
     unfinished.chmod(mode)
     unfinished.replace(path)
     fsync_dir(path.parent)
-
-
-def _sqlite(name: str, pragmas: dict[str, Any]) -> SqliteDatabase:
-    return SqliteDatabase(
-        name,
-        pragmas=pragmas,
-        timeout=BUSY_TIMEOUT_SECONDS,
-        thread_safe=False,
-        check_same_thread=False,
-        autoconnect=False,
-        uri=name.startswith("file:"),
-    )
 
 
 def _escaped(path: Path) -> str:

@@ -14,6 +14,7 @@ from peewee import (
 )
 
 from ospi_supervisor.store.fields import InstantField, JSONField
+from ospi_supervisor.store.formats import Format
 
 
 class EngineModel(Model):
@@ -24,19 +25,23 @@ class EngineModel(Model):
 
 
 class Update(EngineModel):
-    """One update. At most one is `queued` or `running` at a time: a unique index says so."""
+    """One update. At most one is `queued`, `running` or `prepared` at a time: a unique index says so."""
 
     id = AutoField()
-    status = CharField()
+    status = CharField(index=True)  # every page asks for those of a status
     product = CharField()
     from_version = CharField()
-    to_version = CharField(null=True)  # announced, until `verify` has proven it
+    to_version = CharField(null=True, index=True)  # announced, until `verify` has proven it
     source = CharField()  # import, automatic, shell
     requested_by = CharField()
     archive = CharField()
     notice_sha256 = CharField(null=True)
     notice_read_at = InstantField(null=True)
     start_at = InstantField(null=True)
+    switch_at = InstantField(null=True)  # prepared at once, users lose the platform then
+    wake_at = InstantField(null=True)  # when a prepared update is to be looked at next (`domain.hour`)
+    announce_minutes = IntegerField(null=True)  # so long before its hour users are told; 0: never; None: as configured
+    announcement = TextField(null=True)  # what they are told besides the hour
     queued_at = InstantField()
     started_at = InstantField(null=True)
     ended_at = InstantField(null=True)
@@ -44,13 +49,15 @@ class Update(EngineModel):
     failure = TextField(null=True)  # what the administrator reads
     cancel_requested = BooleanField(default=False)
     attempts = IntegerField(default=0)  # how often a crash was recovered from
+    verdict = CharField(null=True)  # of the validation, decided once
+    decided_by = CharField(null=True)  # empty where nobody was there to decide
 
 
 # Engine rule 5: the database itself refuses a second update under way.
 Update.add_index(
     SQL(
-        "CREATE UNIQUE INDEX IF NOT EXISTS one_update_under_way ON \"update\" ((status IN ('queued', 'running')))"
-        " WHERE status IN ('queued', 'running')"
+        'CREATE UNIQUE INDEX IF NOT EXISTS one_update_under_way ON "update"'
+        " ((status IN ('queued', 'running', 'prepared'))) WHERE status IN ('queued', 'running', 'prepared')"
     )
 )
 
@@ -154,3 +161,5 @@ class Published(EngineModel):
 
 
 ENGINE_MODELS = (Update, PhaseRecord, Event, VersionLock, Answer, Heartbeat, SettingInForce, Automatic, Published)
+
+ENGINE_FORMAT = Format("engine", ENGINE_MODELS, "le service de mise à jour")

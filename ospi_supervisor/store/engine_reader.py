@@ -1,17 +1,23 @@
 """`engine.db` as everybody but the worker sees it: read-only, in plain values."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from peewee import Database
+from peewee import Database, fn
 
-from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
-from ospi_supervisor.domain.unlock import Challenge
+from ospi_supervisor.domain.events import EventData, EventKind
+from ospi_supervisor.domain.lifecycle import UNDER_WAY, Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
+from ospi_supervisor.domain.rehearsal import Verdict, expected_seconds, verdict_of
+from ospi_supervisor.domain.versions import is_same
+from ospi_supervisor.store import engine_documents as documents
+from ospi_supervisor.store.automatic_documents import ActivityDocument, CheckDocument, RunDocument
 from ospi_supervisor.store.database import ReadOnlyDatabase
+from ospi_supervisor.store.engine_documents import Lock, Row, UpdateDocument, UpdateSummary
 from ospi_supervisor.store.engine_models import (
-    ENGINE_MODELS,
+    ENGINE_FORMAT,
     Answer,
     Automatic,
     Event,
@@ -22,11 +28,18 @@ from ospi_supervisor.store.engine_models import (
     Update,
     VersionLock,
 )
+from ospi_supervisor.store.searches import UpdateSearch
+from ospi_supervisor.store.topics import Document, Topic
 
+NO_SEARCH = UpdateSearch()
 ALIVE_SECONDS = 15
 """A worker that gave no sign of life for longer is down."""
 
-UNDER_WAY = (UpdateStatus.QUEUED, UpdateStatus.RUNNING)
+USUAL_OF = 50
+"""Out of how many past updates the usual duration is taken: what a server does changes, and pages stay as quick."""
+
+PAGE = 500
+"""How many updates `every_update` holds at a time."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +47,8 @@ class EventDoc:
     """One event: its number, its kind (phase, progress, log, end) and its JSON document."""
 
     id: int
-    kind: str
-    data: dict[str, Any]
+    kind: EventKind
+    data: EventData
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +57,9 @@ class AutomaticRow:
 
     server_id: str
     last_night: date | None
-    last_check: dict[str, Any] | None
-    last_run: dict[str, Any] | None
-    activity: dict[str, Any] | None
+    last_check: CheckDocument | None
+    last_run: RunDocument | None
+    activity: ActivityDocument | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +79,7 @@ class EngineReader:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = ReadOnlyDatabase(url, ENGINE_MODELS)
+        self._database = ReadOnlyDatabase(url, ENGINE_FORMAT)
 
     def worker_alive(self, now: datetime) -> bool:
         """Whether the worker gave a sign of life within the last `ALIVE_SECONDS`."""
@@ -75,7 +88,7 @@ class EngineReader:
         return bool(rows) and abs(now - rows[0]["at"]) < timedelta(seconds=ALIVE_SECONDS)
 
     def active_update(self) -> int | None:
-        """The update that is queued or running, if one is."""
+        """The update that holds the turn, if one does: queued, running or prepared."""
         rows = self._rows(Update.select(Update.id).where(Update.status.in_(UNDER_WAY)))
         return int(rows[0]["id"]) if rows else None
 
@@ -84,34 +97,64 @@ class EngineReader:
         rows = self._rows(Update.select(Update.id).where(Update.status == UpdateStatus.RUNNING))
         return int(rows[0]["id"]) if rows else None
 
-    def planned_update(self) -> dict[str, Any] | None:
-        """The update that waits for the earliest hour to come, as the documented JSON; None where none is planned."""
-        planned = Update.select().where(Update.status == UpdateStatus.SCHEDULED).order_by(Update.start_at, Update.id)
-        rows = self._rows(planned.limit(1))
-        return _update_document(rows[0]) if rows else None
+    def prepared_update(self) -> int | None:
+        """The update that is prepared, and waits for its hour."""
+        rows = self._rows(Update.select(Update.id).where(Update.status == UpdateStatus.PREPARED))
+        return int(rows[0]["id"]) if rows else None
 
-    def updates(self) -> list[dict[str, Any]]:
-        """Every update, the newest first, as the documented JSON."""
-        return [_update_document(row) for row in self._rows(Update.select().order_by(Update.id.desc()))]
+    def planned_update(self) -> UpdateDocument | None:
+        """The update that waits for the earliest hour to come; None where none is planned."""
+        planned = Update.select(Update.id).where(Update.status == UpdateStatus.SCHEDULED)
+        rows = self._rows(planned.order_by(Update.start_at, Update.id).limit(1))
+        return self.update(rows[0]["id"]) if rows else None
 
-    def update(self, update_id: int) -> dict[str, Any] | None:
-        """One update with its phases, as the documented JSON; None where there is none."""
+    def updates(self, limit: int, before: int | None = None, search: UpdateSearch = NO_SEARCH) -> list[UpdateSummary]:
+        """The updates before number `before`, or the newest, the newest first, `limit` of them at most."""
+        query = Update.select().order_by(Update.id.desc()).limit(limit)
+        conditions = search.conditions() if before is None else [*search.conditions(), Update.id < before]
+        if conditions:
+            query = query.where(*conditions)
+        return [documents.summary(row) for row in self._rows(query)]
 
-        def query(database: Database) -> dict[str, Any] | None:
+    def every_update(self, search: UpdateSearch = NO_SEARCH) -> Iterator[UpdateSummary]:
+        """All updates, the newest first, read little by little: one that comes in the meantime is not among them."""
+        page = self.updates(PAGE, search=search)
+        while page:
+            yield from page
+            page = self.updates(PAGE, page[-1]["id"], search)
+
+    def succeeded(self, limit: int, to: str | None = None) -> list[UpdateSummary]:
+        """The updates that succeeded, those to the version `to` or all, the newest first, `limit` of them at most."""
+        query = Update.select().where(Update.status == UpdateStatus.SUCCEEDED).order_by(Update.id.desc()).limit(limit)
+        if to is not None:
+            query = query.where(Update.to_version == to)
+        return [documents.summary(row) for row in self._rows(query)]
+
+    def counts(self) -> dict[UpdateStatus, int]:
+        """How many updates there are of each status."""
+        found = self._rows(Update.select(Update.status, fn.COUNT(Update.id).alias("count")).group_by(Update.status))
+        return dict.fromkeys(UpdateStatus, 0) | {UpdateStatus(row["status"]): row["count"] for row in found}
+
+    def update(self, update_id: int) -> UpdateDocument | None:
+        """One update with its phases; None where there is none."""
+
+        def query(database: Database) -> UpdateDocument | None:
             rows = list(Update.select().where(Update.id == update_id).dicts().execute(database))
-            phases = PhaseRecord.select().where(PhaseRecord.owner == update_id).order_by(PhaseRecord.position)
             if not rows:
                 return None
-            return _update_document(rows[0]) | {
-                "phases": [_phase_document(row) for row in phases.dicts().execute(database)]
-            }
+            phases = PhaseRecord.select().where(PhaseRecord.owner == update_id)
+            locks = VersionLock.select().where(VersionLock.owner == update_id).order_by(VersionLock.id.desc()).limit(1)
+            # Not by their recorded positions: one that was added since stands where it stands today.
+            in_order = sorted(phases.dicts().execute(database), key=lambda row: tuple(Phase).index(Phase(row["name"])))
+            newest = list(locks.dicts().execute(database))
+            return documents.document(rows[0], in_order, newest[0] if newest else None)
 
         return self._database.read(query)
 
     def events(self, update_id: int, after: int = 0, limit: int = 1000) -> list[EventDoc]:
         """The update's events that follow number `after`, in order, `limit` of them at most."""
         query = Event.select().where(Event.owner == update_id, Event.id > after).order_by(Event.id).limit(limit)
-        return [EventDoc(row["id"], row["kind"], row["data"]) for row in self._rows(query)]
+        return [_event(row) for row in self._rows(query)]
 
     def latest(self, update_id: int, limit: int, level: str | None = None) -> list[EventDoc]:
         """The update's newest events, in order, `limit` of them at most; with `level`, only its `log` of that one.
@@ -122,14 +165,14 @@ class EngineReader:
         if level is not None:
             query = query.where(Event.level == level)
         rows = self._rows(query.order_by(Event.id.desc()).limit(limit))
-        return [EventDoc(row["id"], row["kind"], row["data"]) for row in reversed(rows)]
+        return [_event(row) for row in reversed(rows)]
 
-    def last_progress(self, update_id: int) -> dict[str, Any] | None:
+    def last_progress(self, update_id: int) -> EventData | None:
         """The document of the event that last said how far the phase at work is; None where it said nothing since it
         began."""
         query = Event.select(Event.kind, Event.data).where(Event.owner == update_id, Event.level.is_null())
         rows = self._rows(query.order_by(Event.id.desc()).limit(1))
-        return rows[0]["data"] if rows and rows[0]["kind"] == "progress" else None
+        return rows[0]["data"] if rows and rows[0]["kind"] == EventKind.PROGRESS else None
 
     def last_event_id(self) -> int:
         """The number of the newest event of all; 0 before the first."""
@@ -138,7 +181,7 @@ class EngineReader:
 
     def end_of(self, update_id: int) -> int:
         """The number of the update's last `end` event; 0 before it ended for the first time."""
-        query = Event.select(Event.id).where(Event.owner == update_id, Event.kind == "end")
+        query = Event.select(Event.id).where(Event.owner == update_id, Event.kind == EventKind.END)
         rows = self._rows(query.order_by(Event.id.desc()).limit(1))
         return int(rows[0]["id"]) if rows else 0
 
@@ -146,49 +189,58 @@ class EngineReader:
         """Something that differs from its former value whenever the database has changed."""
         return self._database.version()
 
-    def answer(self, request_id: int) -> dict[str, Any] | None:
-        """The worker's answer to a request: `accepted`, `message`, `update_id`; None before it has judged."""
+    def answer(self, request_id: int) -> documents.Answer | None:
+        """The worker's answer to a request; None before it has judged."""
         rows = self._rows(Answer.select().where(Answer.request_id == request_id))
         if not rows:
             return None
-        return {name: rows[0][name] for name in ("accepted", "message", "update_id")}
+        [row] = rows
+        return {"accepted": row["accepted"], "message": row["message"], "update_id": row["update_id"]}
 
-    def published(self, name: str) -> tuple[datetime, dict[str, Any]] | None:
-        """What the worker published under that name, and when; None before it did."""
-        rows = self._rows(Published.select().where(Published.name == name))
-        return (rows[0]["at"], rows[0]["document"]) if rows else None
+    def published(self, topic: Topic[Document]) -> tuple[datetime, Document] | None:
+        """What the worker published of `topic`, and when; None before it did."""
+        rows = self._rows(Published.select().where(Published.name == topic.name))
+        return (rows[0]["at"], topic.decode(rows[0]["document"])) if rows else None
 
-    def locks(self) -> list[dict[str, Any]]:
-        """The versions that failed here and may not be started again; `challenge` is for the support to sign."""
+    def locks(self) -> list[Lock]:
+        """The versions that failed here and may not be started again."""
         rows = self._rows(VersionLock.select().where(VersionLock.released_at.is_null()).order_by(VersionLock.id))
-        return [
-            {
-                "product": row["product"],
-                "version": row["version"],
-                "update_id": row["owner"],
-                "locked_at": _instant(row["locked_at"]),
-                "challenge": str(
-                    Challenge(
-                        product=row["product"], version=row["version"], update_id=row["owner"], nonce=row["nonce"]
-                    )
-                ),
-            }
-            for row in rows
-        ]
+        return [documents.lock(row) for row in rows]
 
-    def durations(self, phase: Phase) -> list[float]:
-        """How long that phase took in the updates that succeeded, in seconds, the newest first."""
-        query = (
-            PhaseRecord.select(PhaseRecord.started_at, PhaseRecord.ended_at)
-            .join(Update)
-            .where(
-                Update.status == UpdateStatus.SUCCEEDED,
-                PhaseRecord.name == phase,
-                PhaseRecord.status == PhaseStatus.DONE,
-            )
-            .order_by(PhaseRecord.id.desc())
-        )
-        return [(row["ended_at"] - row["started_at"]).total_seconds() for row in self._rows(query)]
+    def locked_by(self, product: str, version: str) -> int | None:
+        """The update whose failure locked that version, however it is spelt, if one did."""
+        return self._database.read(lambda database: locked_by(database, product, version))
+
+    def durations(self) -> Mapping[Phase, list[float]]:
+        """How long each phase took in the last `USUAL_OF` updates that succeeded, in seconds."""
+        last = Update.select(Update.id).where(Update.status == UpdateStatus.SUCCEEDED, Update.product != OWN_PRODUCT)
+        last = last.order_by(Update.id.desc()).limit(USUAL_OF)
+        query = PhaseRecord.select(PhaseRecord.name, PhaseRecord.started_at, PhaseRecord.ended_at)
+        query = query.where(PhaseRecord.owner.in_(last), PhaseRecord.status == PhaseStatus.DONE)
+        found: dict[Phase, list[float]] = {phase: [] for phase in Phase}
+        for row in self._rows(query):
+            found[Phase(row["name"])].append((row["ended_at"] - row["started_at"]).total_seconds())
+        return found
+
+    def expected(self, update_id: int | None) -> Mapping[Phase, float | None]:
+        """What each phase of that update may take, in seconds: as it was rehearsed, else as usual; None: unknown."""
+        return expected_seconds(self.durations(), self.rehearsal(update_id))
+
+    def rehearsal(self, update_id: int | None) -> Verdict | None:
+        """What the rehearsal of that update said; None where it had none (yet)."""
+        query = PhaseRecord.select(PhaseRecord.facts).where(PhaseRecord.name == Phase.REHEARSE)
+        rows = self._rows(query.where(PhaseRecord.owner == (update_id or 0)))
+        return verdict_of(rows[0]["facts"]) if rows else None
+
+    def phase_times(self, update_ids: Collection[int]) -> dict[int, dict[Phase, tuple[datetime, datetime]]]:
+        """When each phase that was done began and ended in these updates."""
+        query = PhaseRecord.select(PhaseRecord.owner, PhaseRecord.name, PhaseRecord.started_at, PhaseRecord.ended_at)
+        query = query.where(PhaseRecord.owner.in_(list(update_ids)), PhaseRecord.status == PhaseStatus.DONE)
+        found: dict[int, dict[Phase, tuple[datetime, datetime]]] = {number: {} for number in update_ids}
+        for row in self._rows(query):
+            if row["started_at"] and row["ended_at"]:
+                found[row["owner"]][Phase(row["name"])] = row["started_at"], row["ended_at"]
+        return found
 
     def integrity(self) -> list[str]:
         """What SQLite says of the database: `ok`, or what is wrong with it."""
@@ -204,6 +256,11 @@ class EngineReader:
         rows = self._rows(SettingInForce.select().where(SettingInForce.name == name))
         return SettingRow(**rows[0]) if rows else None
 
+    def settings_under(self, prefix: str) -> dict[str, tuple[str, str]]:
+        """Value, and who changed it, of each setting in force whose name begins with `prefix`."""
+        rows = self._rows(SettingInForce.select().where(SettingInForce.name.startswith(prefix)))
+        return {row["name"]: (row["value"], row["changed_by"]) for row in rows}
+
     def automatic(self) -> AutomaticRow | None:
         """What is known of the automatic update; None before the worker ran for the first time."""
         rows = self._rows(Automatic.select())
@@ -213,12 +270,23 @@ class EngineReader:
         """Close the connection."""
         self._database.close()
 
-    def _rows(self, query: Any) -> list[dict[str, Any]]:
-        def run(database: Database) -> list[dict[str, Any]]:
-            rows: Iterable[dict[str, Any]] = query.dicts().execute(database)
+    def _rows(self, query: Any) -> list[Row]:
+        def run(database: Database) -> list[Row]:
+            rows: Iterable[Row] = query.dicts().execute(database)
             return list(rows)
 
         return self._database.read(run)
+
+
+def _event(row: Row) -> EventDoc:
+    return EventDoc(row["id"], EventKind(row["kind"]), row["data"])
+
+
+def locked_by(database: Database, product: str, version: str) -> int | None:
+    """The update whose failure locked that version, however it is spelt; None where none did, or it was released."""
+    held = VersionLock.select().where((VersionLock.product == product) & VersionLock.released_at.is_null())
+    owners = [int(row["owner"]) for row in held.dicts().execute(database) if is_same(row["version"], version)]
+    return owners[-1] if owners else None
 
 
 def awaits_intervention() -> Any:
@@ -227,41 +295,6 @@ def awaits_intervention() -> Any:
     return (Update.status == UpdateStatus.INTERVENTION) & Update.id.not_in(released)
 
 
-def automatic_row(row: dict[str, Any]) -> AutomaticRow:
+def automatic_row(row: Row) -> AutomaticRow:
     """The row of the table `Automatic`, without its key."""
     return AutomaticRow(**{name: value for name, value in row.items() if name != "id"})
-
-
-def _instant(value: datetime | None) -> str | None:
-    return None if value is None else value.isoformat()
-
-
-def _update_document(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "id": row["id"],
-        "status": row["status"],
-        "product": row["product"],
-        "from": row["from_version"],
-        "to": row["to_version"],
-        "source": row["source"],
-        "requested_by": row["requested_by"],
-        "start_at": _instant(row["start_at"]),
-        "notice_sha256": row["notice_sha256"],
-        "notice_read_at": _instant(row["notice_read_at"]),
-        "queued_at": _instant(row["queued_at"]),
-        "started_at": _instant(row["started_at"]),
-        "ended_at": _instant(row["ended_at"]),
-        "failed_phase": row["failed_phase"],
-        "failure": row["failure"],
-        "cancel_requested": row["cancel_requested"],
-    }
-
-
-def _phase_document(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": row["name"],
-        "status": row["status"],
-        "started_at": _instant(row["started_at"]),
-        "ended_at": _instant(row["ended_at"]),
-        "percent": row["percent"],
-    }

@@ -4,16 +4,18 @@ import secrets
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from peewee import Database, ModelUpdate
 
-from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
-from ospi_supervisor.domain.versions import is_same
+from ospi_supervisor.domain.events import EventData, EventKind
+from ospi_supervisor.domain.hour import NEAR, Hour
+from ospi_supervisor.domain.lifecycle import OWN_PHASES, UNDER_WAY, Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
+from ospi_supervisor.domain.validation import Decision
 from ospi_supervisor.store.database import WritableDatabase
 from ospi_supervisor.store.engine_models import (
-    ENGINE_MODELS,
+    ENGINE_FORMAT,
     Answer,
     EngineModel,
     Event,
@@ -22,8 +24,8 @@ from ospi_supervisor.store.engine_models import (
     Update,
     VersionLock,
 )
-from ospi_supervisor.store.engine_reader import UNDER_WAY, awaits_intervention
-from ospi_supervisor.store.engine_rows import NewUpdate, StoredLock, StoredPhase, StoredUpdate
+from ospi_supervisor.store.engine_reader import awaits_intervention, locked_by
+from ospi_supervisor.store.engine_rows import NewUpdate, StoredLock, StoredUpdate, decision_of, stored_update
 
 NONCE_BYTES = 10
 FILE_MODE = 0o640
@@ -34,7 +36,7 @@ class EngineStore:
     """The worker's own view: it alone writes. Every method raises StateError where the disk refuses."""
 
     def __init__(self, url: str) -> None:
-        self._database = WritableDatabase(url, ENGINE_MODELS, FILE_MODE)
+        self._database = WritableDatabase(url, ENGINE_FORMAT, FILE_MODE)
 
     def transaction(self) -> AbstractContextManager[Database]:
         """Make one durable step of all the calls within."""
@@ -51,10 +53,15 @@ class EngineStore:
 
     # --- requests ---------------------------------------------------------------------------------------------
 
-    def answered(self) -> set[int]:
-        """The requests that were judged."""
+    def is_answered(self, request_id: int) -> bool:
+        """Whether that request was judged."""
         with self.transaction() as database:
-            return {row.request_id for row in Answer.select().execute(database)}
+            return bool(Answer.select().where(Answer.request_id == request_id).exists(database))
+
+    def answered_after(self, request_id: int) -> set[int]:
+        """The requests of greater numbers that were judged."""
+        with self.transaction() as database:
+            return {row.request_id for row in Answer.select().where(Answer.request_id > request_id).execute(database)}
 
     def answer(
         self, request_id: int, *, accepted: bool, message: str = "", update_id: int | None = None, now: datetime
@@ -69,22 +76,30 @@ class EngineStore:
         """A new update with its pending phases: its number. A second one under way is refused by the database."""
         status = UpdateStatus.SCHEDULED if update.waits(now) else UpdateStatus.QUEUED
         values = vars(update) | {"archive": str(update.archive), "status": status, "queued_at": now}
+        asked = values.pop("validates")
         with self.transaction() as database:
             update_id = int(Update.insert(**values).execute(database))
-            for position, phase in enumerate(Phase, 1):
-                PhaseRecord.insert(
-                    owner=update_id, name=phase, position=position, status=PhaseStatus.PENDING, facts={}
-                ).execute(database)
+            for phase in OWN_PHASES if update.product == OWN_PRODUCT else tuple(Phase):
+                if asked or phase is not Phase.VALIDATE:
+                    _pending(update_id, phase).execute(database)
         return update_id
 
     def request_cancel(self, update_id: int) -> None:
         """Note that the update is to stop."""
         self._change(update_id, cancel_requested=True)
 
+    def decide(self, update_id: int, decision: Decision | None = None) -> Decision | None:
+        """What is decided of the update's validation: `decision`, unless something was decided before."""
+        with self.transaction() as database:
+            if decision is not None:
+                undecided = (Update.id == update_id) & Update.verdict.is_null()
+                _where(Update, {"verdict": decision.verdict, "decided_by": decision.by}, undecided, database)
+            return decision_of(Update.select().where(Update.id == update_id).get(database))
+
     # --- which update -----------------------------------------------------------------------------------------
 
     def under_way(self) -> int | None:
-        """The update that is queued or running."""
+        """The update that holds the turn: queued, running or prepared."""
         return self._first(Update.status.in_(UNDER_WAY))
 
     def awaiting_intervention(self) -> int | None:
@@ -92,17 +107,20 @@ class EngineStore:
         return self._first(awaits_intervention())
 
     def next_update(self, now: datetime) -> int | None:
-        """The update to work on now: the one under way, else the earliest whose hour has come."""
-        due = self._first((Update.status == UpdateStatus.SCHEDULED) & (Update.start_at <= now))
-        under_way = self.under_way()
-        return due if under_way is None else under_way
+        """The update to work on now: the one under way, unless it is prepared and its hour far; without one, the
+        earliest whose hour has come."""
+        if self.under_way() is None:
+            return self._first((Update.status == UpdateStatus.SCHEDULED) & (Update.start_at <= now))
+        waits = (Update.status == UpdateStatus.PREPARED) & ~Update.cancel_requested
+        awake = waits & (Update.wake_at <= now + NEAR)
+        return self._first(Update.status.in_(UNDER_WAY) & (~waits | awake))
 
     def load(self, update_id: int) -> StoredUpdate | None:
         """That update, with its phases."""
         with self.transaction() as database:
             rows = list(Update.select().where(Update.id == update_id).execute(database))
-            phases = PhaseRecord.select().where(PhaseRecord.owner == update_id).order_by(PhaseRecord.position)
-            return _stored(rows[0], list(phases.execute(database))) if rows else None
+            phases = PhaseRecord.select().where(PhaseRecord.owner == update_id)
+            return stored_update(rows[0], list(phases.execute(database))) if rows else None
 
     # --- the course of one update -----------------------------------------------------------------------------
 
@@ -115,12 +133,36 @@ class EngineStore:
             self._change(update_id, status=UpdateStatus.RUNNING, from_version=from_version, started_at=now)
         return True
 
+    def hold(self, update_id: int, hour: Hour | None) -> None:
+        """The update is prepared, and waits for that hour; without one, for somebody to choose it."""
+        self._change(update_id, status=UpdateStatus.PREPARED, **_columns(hour))
+
+    def take_up(self, update_id: int) -> None:
+        """A prepared update runs again."""
+        self._change(update_id, status=UpdateStatus.RUNNING)
+
+    def set_hour(self, update_id: int, hour: Hour | None) -> None:
+        """The hour for which an update is, or is being, prepared."""
+        self._change(update_id, **_columns(hour))
+
+    def set_announcement(self, update_id: int, minutes: int, message: str) -> None:
+        """How long before its hour users are told, and what."""
+        self._change(update_id, announce_minutes=minutes, announcement=message)
+
+    def set_start(self, update_id: int, start_at: datetime) -> None:
+        """The hour at which a planned update begins."""
+        self._change(update_id, start_at=start_at)
+
     def set_phase(self, update_id: int, phase: Phase, **changes: Any) -> None:
-        """Change what is recorded of one phase: `status`, `percent`, `started_at`, `ended_at`, `facts`."""
+        """Change what is recorded of one phase: `status`, `percent`, `started_at`, `ended_at`, `facts`.
+
+        One that was added since the update was admitted is recorded from here on.
+        """
         with self.transaction() as database:
+            _pending(update_id, phase).on_conflict_ignore().execute(database)
             _where(PhaseRecord, changes, (PhaseRecord.owner == update_id) & (PhaseRecord.name == phase), database)
 
-    def add_event(self, update_id: int, kind: str, phase: Phase, at: datetime, data: Mapping[str, Any]) -> None:
+    def add_event(self, update_id: int, kind: EventKind, phase: Phase, at: datetime, data: EventData) -> None:
         """One more event; its document begins with the instant and the phase."""
         document = {"at": at.isoformat(), "phase": phase.value, **data}
         with self.transaction() as database:
@@ -134,6 +176,10 @@ class EngineStore:
     def set_failure(self, update_id: int, phase: Phase, failure: str | None) -> None:
         """From here on the update goes backwards; no failure means that it was cancelled."""
         self._change(update_id, failed_phase=phase, failure=failure, attempts=0)
+
+    def set_failure_words(self, update_id: int, failure: str) -> None:
+        """What the administrator reads of a failure that was recorded before."""
+        self._change(update_id, failure=failure)
 
     def set_attempts(self, update_id: int, attempts: int) -> None:
         """How often a crash of this update was recovered from, in the direction that it has now."""
@@ -196,11 +242,8 @@ class EngineStore:
 
     def locked_by(self, product: str, version: str) -> int | None:
         """The update whose failure locked that version, however it is spelt, if one did."""
-        condition = (VersionLock.product == product) & VersionLock.released_at.is_null()
         with self.transaction() as database:
-            rows = VersionLock.select().where(condition).dicts().execute(database)
-            owners = [int(row["owner"]) for row in rows if is_same(row["version"], version)]
-        return owners[-1] if owners else None
+            return locked_by(database, product, version)
 
     def _change(self, update_id: int, **changes: Any) -> None:
         with self.transaction() as database:
@@ -214,32 +257,17 @@ class EngineStore:
         return int(rows[0].id) if rows else None
 
 
-def _where(model: type[EngineModel], changes: dict[str, Any], condition: Any, database: Database) -> None:
+def _where(model: type[EngineModel], changes: Mapping[str, object], condition: Any, database: Database) -> None:
     # Not `model.update()`, whose published type the type checker cannot follow.
     assignments = {getattr(model, name): value for name, value in changes.items()}
     ModelUpdate(model, assignments).where(condition).execute(database)
 
 
-def _stored(row: Any, phases: list[Any]) -> StoredUpdate:
-    return StoredUpdate(
-        id=row.id,
-        status=UpdateStatus(row.status),
-        product=row.product,
-        from_version=row.from_version,
-        to_version=row.to_version,
-        source=row.source,
-        requested_by=row.requested_by,
-        archive=Path(row.archive),
-        start_at=row.start_at,
-        started_at=row.started_at,
-        failed_phase=Phase(row.failed_phase) if row.failed_phase else None,
-        failure=row.failure,
-        cancel_requested=row.cancel_requested,
-        attempts=row.attempts,
-        phases={
-            Phase(phase.name): StoredPhase(
-                status=PhaseStatus(phase.status), started_at=phase.started_at, facts=phase.facts
-            )
-            for phase in phases
-        },
-    )
+def _columns(hour: Hour | None) -> dict[str, datetime | None]:
+    return {"switch_at": hour.switch_at, "wake_at": hour.wake_at} if hour else {"switch_at": None, "wake_at": None}
+
+
+def _pending(update_id: int, phase: Phase) -> Any:
+    """The insertion of a phase that was not begun."""
+    position = tuple(Phase).index(phase) + 1
+    return PhaseRecord.insert(owner=update_id, name=phase, position=position, status=PhaseStatus.PENDING, facts={})

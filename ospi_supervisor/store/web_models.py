@@ -3,9 +3,7 @@
 from peewee import AutoField, BooleanField, CharField, ForeignKeyField, IntegerField, Model, TextField
 
 from ospi_supervisor.store.fields import InstantField, JSONField
-
-ADMINISTRATION_SYSTEM = "administration system"
-"""The group (role) that may use the supervisor (the seed, « groupe administration system »)."""
+from ospi_supervisor.store.formats import Format
 
 
 class WebModel(Model):
@@ -34,7 +32,7 @@ class Session(WebModel):
 
 
 class SignInFailure(WebModel):
-    """A failed sign-in, for throttling by account and by address."""
+    """A failed sign-in. `address` is where it came from: an address, or a known browser (`domain.sign_in`)."""
 
     username = CharField(index=True)
     address = CharField(index=True)
@@ -95,3 +93,5 @@ class Audit(WebModel):
 
 
 WEB_MODELS = (Account, Session, SignInFailure, Upload, Request, Audit)
+
+WEB_FORMAT = Format("web", WEB_MODELS, "le service web")

@@ -11,9 +11,11 @@ from typing import Any
 from peewee import Database, IntegrityError, ModelDelete
 
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.files import give_to_owner_of_folder
 from ospi_supervisor.store.database import WritableDatabase
+from ospi_supervisor.store.searches import AuditSearch
+from ospi_supervisor.store.upload_codec import stored, upload_row
 from ospi_supervisor.store.web_models import (
+    WEB_FORMAT,
     WEB_MODELS,
     Account,
     Audit,
@@ -23,7 +25,11 @@ from ospi_supervisor.store.web_models import (
     Upload,
     WebModel,
 )
-from ospi_supervisor.store.web_rows import AccountRow, AuditRow, RequestRow, SessionRow, UploadRow
+from ospi_supervisor.store.web_rows import AccountRow, AuditRow, ImportWish, RequestRow, SessionRow, UploadRow
+from ospi_supervisor.system.files import give_to_owner_of_folder
+from ospi_supervisor.system.passwords import must_be_replaced
+
+EVERY_LINE = AuditSearch()
 
 
 class WebStore:
@@ -34,7 +40,7 @@ class WebStore:
     """
 
     def __init__(self, url: str) -> None:
-        self._database = WritableDatabase(url, WEB_MODELS, mode=0o600)
+        self._database = WritableDatabase(url, WEB_FORMAT, mode=0o600)
         give_to_owner_of_folder(self._database.path)
         self._database.database.bind(WEB_MODELS)
 
@@ -66,6 +72,16 @@ class WebStore:
             account.save()
             _delete(Session, Session.account == account)
 
+    def swap_password_hash(self, username: str, old: str, new: str) -> bool:
+        """Keep the same password by another hash, its sessions staying; False where it was changed in the meantime."""
+        with self._transaction():
+            account = Account.get_or_none(Account.username == username)
+            if account is None or account.password_hash != old:
+                return False
+            account.password_hash = new
+            account.save()
+        return True
+
     def remove_account(self, username: str) -> None:
         """Remove the account and its sessions; RefusedError where there is none."""
         with self._transaction():
@@ -86,7 +102,7 @@ class WebStore:
 
     def open_session(self, username: str, verified_hash: str, token_sha256: str, address: str, now: datetime) -> None:
         """A session of an account whose password was held against `verified_hash`; RefusedError where it has another
-        by now. It also notes the sign-in and forgives the account's failures."""
+        by now. It also notes the sign-in. Failures stay: those of whoever guesses are not forgiven for it."""
         with self._transaction():
             account = _account(username)
             if account.password_hash != verified_hash:
@@ -96,7 +112,6 @@ class WebStore:
             Session.create(token_sha256=token_sha256, account=account, created_at=now, seen_at=now, address=address)
             account.last_sign_in_at = now
             account.save()
-            _delete(SignInFailure, SignInFailure.username == username)
 
     def session(self, token_sha256: str) -> SessionRow | None:
         """The session of that token, if it was neither closed nor dropped."""
@@ -127,43 +142,53 @@ class WebStore:
         with self._transaction():
             SignInFailure.create(username=username, address=address, at=now)
 
-    def failures(self, username: str, address: str, since: datetime) -> tuple[int, int]:
-        """How many sign-ins failed since then, for that account and from that address."""
+    def failures_from(self, address: str, since: datetime) -> list[datetime]:
+        """When sign-ins failed from there since then, the oldest first."""
+        return self._failures(since, SignInFailure.address == address)
+
+    def failures_for(self, username: str, since: datetime, left_out: str) -> list[datetime]:
+        """When sign-ins failed for that account since then, the oldest first; those from places whose names begin with
+        `left_out` aside."""
+        return self._failures(since, SignInFailure.username == username, ~SignInFailure.address.startswith(left_out))
+
+    def _failures(self, since: datetime, *conditions: Any) -> list[datetime]:
         with self._reading():
-            recent = SignInFailure.select().where(SignInFailure.at >= since)
-            return (
-                recent.where(SignInFailure.username == username).count(),
-                recent.where(SignInFailure.address == address).count(),
-            )
+            rows = SignInFailure.select().where(SignInFailure.at >= since, *conditions).order_by(SignInFailure.at)
+            return [row.at for row in rows]
+
+    def forgive(self, address: str) -> None:
+        """Forget the failures from there."""
+        with self._transaction():
+            _delete(SignInFailure, SignInFailure.address == address)
 
     # --- uploads ----------------------------------------------------------------------------------------------
 
     def add_upload(self, upload: UploadRow) -> None:
         """A new upload."""
         with self._transaction():
-            Upload.create(**vars(upload))
+            Upload.create(**stored(vars(upload)))
 
     def upload(self, upload_id: str) -> UploadRow | None:
         """The upload of that identifier."""
         with self._reading():
             row = Upload.get_or_none(Upload.id == upload_id)
-        return None if row is None else _upload_row(row)
+        return None if row is None else upload_row(row)
 
-    def change_upload(self, upload_id: str, **changes: Any) -> UploadRow:
+    def change_upload(self, upload_id: str, **changes: object) -> UploadRow:
         """Set some fields; the upload as it is then. RefusedError where it is gone."""
         with self._transaction():
-            Upload.update(**changes).where(Upload.id == upload_id).execute()
+            Upload.update(**stored(changes)).where(Upload.id == upload_id).execute()
             row = Upload.get_or_none(Upload.id == upload_id)
         if row is None:
-            raise RefusedError("ce téléversement n'existe plus ; recommencez-le", code="unknown")
-        return _upload_row(row)
+            raise RefusedError("cet envoi n'existe plus ; recommencez-le", code="unknown")
+        return upload_row(row)
 
-    def swap_import_requested(self, old: UploadRow, wanted: dict[str, Any], **changes: Any) -> UploadRow | None:
+    def swap_import_requested(self, old: UploadRow, wanted: ImportWish, **changes: object) -> UploadRow | None:
         """Put `wanted` in the place of what `old` has in `import_requested`, with those changes; the upload as it is
         then. None, and nothing changed, where something else stands there by now: of two callers one succeeds."""
         with self._transaction():
             row = Upload.get_or_none(Upload.id == old.id)
-            if row is None or row.import_requested != old.import_requested:
+            if row is None or upload_row(row).import_requested != old.import_requested:
                 return None
             return self.change_upload(old.id, import_requested=wanted, **changes)
 
@@ -175,11 +200,17 @@ class WebStore:
     def uploads(self) -> list[UploadRow]:
         """Every upload, the newest first."""
         with self._reading():
-            return [_upload_row(row) for row in Upload.select().order_by(Upload.created_at.desc())]
+            return [upload_row(row) for row in Upload.select().order_by(Upload.created_at.desc())]
+
+    def uploads_of(self, username: str, now: datetime) -> list[UploadRow]:
+        """The uploads that this person began and whose time is not over, the newest first."""
+        own = Upload.select().where(Upload.created_by == username, Upload.expires_at >= now)
+        with self._reading():
+            return [upload_row(row) for row in own.order_by(Upload.created_at.desc())]
 
     # --- requests ---------------------------------------------------------------------------------------------
 
-    def add_request(self, kind: str, payload: dict[str, Any], *, source: str, by: str, now: datetime) -> int:
+    def add_request(self, kind: str, payload: object, *, source: str, by: str, now: datetime) -> int:
         """Something asked of the worker; the number that the queue carries."""
         with self._transaction():
             row = Request.create(kind=kind, payload=payload, source=source, requested_by=by, requested_at=now)
@@ -190,6 +221,12 @@ class WebStore:
         with self._reading():
             row = Request.get_or_none(Request.id == request_id)
         return None if row is None else _request_row(row)
+
+    def last_request(self, kind: str) -> int | None:
+        """The number of the newest request of that kind; None where there was none."""
+        with self._reading():
+            row = Request.select(Request.id).where(Request.kind == kind).order_by(Request.id.desc()).first()
+        return None if row is None else int(row.id)
 
     def requests_after(self, request_id: int) -> list[RequestRow]:
         """The requests made after that one, in their order."""
@@ -205,13 +242,12 @@ class WebStore:
         with self._transaction():
             Audit.create(at=now, actor=actor, address=address, action=action, detail=detail, allowed=allowed)
 
-    def audit(self, limit: int, *, before: int | None = None, allowed: bool | None = None) -> list[AuditRow]:
-        """The newest lines, the newest first: those before number `before`, those that were `allowed` or not."""
+    def audit(self, limit: int, *, before: int | None = None, search: AuditSearch = EVERY_LINE) -> list[AuditRow]:
+        """The newest lines of those that are looked for, the newest first: those before number `before`."""
         query = Audit.select().order_by(Audit.id.desc()).limit(limit)
-        if before is not None:
-            query = query.where(Audit.id < before)
-        if allowed is not None:
-            query = query.where(Audit.allowed == allowed)
+        conditions = search.conditions() if before is None else [*search.conditions(), Audit.id < before]
+        if conditions:
+            query = query.where(*conditions)
         with self._reading():
             return [AuditRow(**row.__data__) for row in query]
 
@@ -245,11 +281,8 @@ def _account_row(row: Account) -> AccountRow:
         groups=tuple(row.groups),
         created_at=row.created_at,
         last_sign_in_at=row.last_sign_in_at,
+        must_renew=must_be_replaced(row.password_hash),
     )
-
-
-def _upload_row(row: Upload) -> UploadRow:
-    return UploadRow(**row.__data__)
 
 
 def _request_row(row: Request) -> RequestRow:

@@ -4,6 +4,7 @@ import sqlite3
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from ospi_supervisor.store.automatic_documents import RunDocument
 from ospi_supervisor.store.automatic_store import AutomaticStore
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
@@ -22,14 +23,17 @@ def test_the_servers_identifier_is_drawn_once(tmp_path: Path) -> None:
     assert len(drawn) == 1
 
 
+RUN: RunDocument = {"at": "", "night": None, "message": "", "update": None, "ok": True}
+
+
 def test_what_is_noted_is_read_by_others(tmp_path: Path) -> None:
     url = sqlite_url(tmp_path / "engine.db")
     engine, reader = EngineStore(url), EngineReader(url)
     assert reader.automatic() is None
-    AutomaticStore(engine).note(last_night=date(2026, 11, 21), last_run={"ok": True})
+    AutomaticStore(engine).note(last_night=date(2026, 11, 21), last_run=RUN)
     row = reader.automatic()
     assert row is not None
-    assert (row.last_night, row.last_run, row.activity) == (date(2026, 11, 21), {"ok": True}, None)
+    assert (row.last_night, row.last_run, row.activity) == (date(2026, 11, 21), RUN, None)
     assert reader.setting("x") is None
     for value in ("NON", "OUI"):
         AutomaticStore(engine).change_setting("x", value, "alice", NOW)

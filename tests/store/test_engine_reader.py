@@ -35,7 +35,7 @@ READER = """
 import json, sys
 from ospi_supervisor.store.engine_reader import EngineReader
 reader = EngineReader(sys.argv[1])
-print(json.dumps([reader.updates(), len(reader.events(1)), str(reader.data_version())]))
+print(json.dumps([reader.updates(100), len(reader.events(1)), str(reader.data_version())]))
 """
 
 
@@ -122,24 +122,24 @@ def test_read_after_a_power_cut_which_leaves_the_log_without_its_index(bench: Be
 
 def test_a_reader_follows_the_worker_through_stops_and_starts(bench: Bench) -> None:
     reader = bench.reader()
-    assert reader.updates() == []
+    assert reader.updates(100) == []
     versions = [reader.data_version()]
     for count, end in enumerate([Writer.stop, Writer.kill, Writer.stop], 1):
         writer = Writer(bench)
         if count > 1:
             bench.store().finish(count - 1, UpdateStatus.SUCCEEDED, now())
         writer.write()
-        assert len(reader.updates()) == count
+        assert len(reader.updates(100)) == count
         versions.append(reader.data_version())
         end(writer)
-        assert len(reader.updates()) == count
+        assert len(reader.updates(100)) == count
     assert len(set(versions)) == len(versions)
 
 
 def test_nothing_is_made_where_no_worker_ever_ran(tmp_path: Path) -> None:
     (tmp_path / "engine").mkdir()
     reader = EngineReader(sqlite_url(tmp_path / "engine" / "engine.db"))
-    assert reader.updates() == []
+    assert reader.updates(100) == []
     assert reader.active_update() is None
     assert not reader.worker_alive(now())
     assert reader.last_event_id() == 0
@@ -160,8 +160,8 @@ def test_durations_are_those_of_updates_that_succeeded(bench: Bench) -> None:
     bench.run()
     bench.admit()
     bench.run({"do verify": fail})
-    assert len(bench.reader().durations(Phase.STAGE)) == 1
-    assert bench.reader().durations(Phase.STAGE)[0] >= 0
+    [seconds] = bench.reader().durations()[Phase.STAGE]
+    assert seconds >= 0
 
 
 def test_events_are_paged(bench: Bench) -> None:
@@ -171,4 +171,4 @@ def test_events_are_paged(bench: Bench) -> None:
     first = reader.events(1, 0, 5)
     second = reader.events(1, first[-1].id, 5)
     assert [event.id for event in first + second] == list(range(1, 11))
-    assert reader.last_event_id() == 27
+    assert reader.last_event_id() == len(bench.events())

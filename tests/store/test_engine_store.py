@@ -70,7 +70,7 @@ def test_a_transaction_is_all_or_nothing(bench: Bench) -> None:
 
     with pytest.raises(ZeroDivisionError):
         admit_and_fail()
-    assert bench.reader().updates() == []
+    assert bench.reader().updates(100) == []
 
 
 def test_the_files_are_the_workers_to_write_and_its_groups_to_read(bench: Bench) -> None:

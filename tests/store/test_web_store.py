@@ -3,16 +3,21 @@
 import os
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from ospi_supervisor.domain.manifest import ArchiveKind, ReleaseSummary
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.store.web_rows import UploadRow
+from ospi_supervisor.store.searches import AuditSearch
+from ospi_supervisor.store.web_rows import ImportWish, UploadRow
 from ospi_supervisor.store.web_store import WebStore
 from tests.support.system import require_root
 
+DONE, REFUSED = AuditSearch(allowed=True), AuditSearch(allowed=False)
 NOW = datetime(2026, 11, 20, 12, 0, 0, 123456, tzinfo=UTC)
 
 
@@ -30,8 +35,19 @@ def upload(name: str = "a") -> UploadRow:
 def test_an_upload_comes_out_as_it_went_in(store: WebStore) -> None:
     store.add_upload(upload())
     assert store.upload("a") == upload()
-    changed = store.change_upload("a", offset=3, reasons=["trop « court »"], release={"version": "11.6.0"})
-    assert (changed.offset, changed.reasons, changed.release) == (3, ["trop « court »"], {"version": "11.6.0"})
+    release = ReleaseSummary(
+        product="portail", version="11.6.0", kind=ArchiveKind.FULL, requires=">=11", support_until=date(2030, 1, 31)
+    )
+    wish = ImportWish(by="alice", start_at=NOW, request=7)
+    changes: dict[str, Any] = {
+        "reasons": ("trop « court »",),
+        "release": release,
+        "import_requested": wish,
+        "notice_read_at": NOW,
+    }
+    changed = store.change_upload("a", offset=3, **changes)
+    assert changed == replace(upload(), offset=3, **changes)
+    assert store.upload("a") == changed
     assert store.upload("b") is None
 
 
@@ -76,8 +92,15 @@ def test_the_audit_is_read_on_from_any_line_and_by_kind(store: WebStore) -> None
         store.record(f"action {number}", actor="alice", now=NOW, allowed=number % 2 == 0)
     newest = store.audit(1)[0]
     assert [line.action for line in store.audit(2, before=newest.id)] == ["action 4", "action 3"]
-    assert [line.action for line in store.audit(9, allowed=True)] == ["action 4", "action 2", "action 0"]
-    assert [line.action for line in store.audit(9, before=newest.id, allowed=False)] == ["action 3", "action 1"]
+    assert [line.action for line in store.audit(9, search=DONE)] == [
+        "action 4",
+        "action 2",
+        "action 0",
+    ]
+    assert [line.action for line in store.audit(9, before=newest.id, search=REFUSED)] == [
+        "action 3",
+        "action 1",
+    ]
 
 
 def test_refusals_are_forgotten_each_kind_for_itself_and_actions_never(store: WebStore) -> None:
@@ -87,8 +110,12 @@ def test_refusals_are_forgotten_each_kind_for_itself_and_actions_never(store: We
         store.record("connexion refusée", actor=f"inconnu{number}", now=NOW, allowed=False)
         store.record("connexion", actor="alice", now=NOW)
     store.forget_refusals(2)
-    assert [line.actor for line in store.audit(99, allowed=False)] == ["inconnu8", "inconnu7", "alice"]
-    assert len(store.audit(99, allowed=True)) == 10
+    assert [line.actor for line in store.audit(99, search=REFUSED)] == [
+        "inconnu8",
+        "inconnu7",
+        "alice",
+    ]
+    assert len(store.audit(99, search=DONE)) == 10
 
 
 def test_a_name_is_taken_once(store: WebStore) -> None:
@@ -113,7 +140,7 @@ def test_old_sessions_and_failures_are_forgotten(store: WebStore) -> None:
     store.forget_before(NOW - timedelta(days=1), NOW - timedelta(days=1))
     assert store.session("old") is None
     assert store.session("new")
-    assert store.failures("alice", "10.0.0.1", NOW - timedelta(days=9)) == (0, 0)
+    assert store.failures_from("10.0.0.1", NOW - timedelta(days=9)) == []
 
 
 def test_many_threads_write_at_once(store: WebStore) -> None:
