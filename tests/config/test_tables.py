@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from ospi_supervisor.config import Config, load_config, parse_config
+from ospi_supervisor.config.tables import Config, load_config, parse_config
 from ospi_supervisor.errors import ConfigurationError
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLE = DOCS / "supervisor.example.toml"
 
 Keys = dict[str, dict[str, Any]]
@@ -79,15 +79,17 @@ def test_the_example_is_accepted_and_shows_every_key() -> None:
     assert load_config(EXAMPLE).file == EXAMPLE
     text = EXAMPLE.read_text(encoding="utf-8")
     shown = set(re.findall(r"^(?:# )?(\w+) = ", text, re.MULTILINE))
-    tables = {"services", "databases"}
+    tables = {"services", "databases", "weekly", "dates"}
     assert shown == {key for keys in keys_of(Config).values() for key in keys} - tables
 
 
 @pytest.mark.parametrize(
     ("path", "value", "words"),
     [
-        ("supervisor.stat_dir", "/x", "clé inconnue « supervisor.stat_dir » ; clés acceptées ici : listen"),
+        ("supervisor.stat_dir", "/x", "clé inconnue « supervisor.stat_dir » ; clés acceptées ici : instance"),
         ("autre", {}, "clé inconnue « autre »"),
+        ("platform.public_url", "http://[hopital/", "« platform.public_url » n'est pas une adresse"),
+        ("platform.health_url", "http://127.0.0.1:99999/", "« platform.health_url » n'est pas une adresse"),
         ("file", "/x", "clé inconnue « file »"),
         ("platform.services.0.unit", "x", "clé inconnue « platform.services[0].unit »"),
         ("supervisor.state_dir", None, "clé obligatoire « supervisor.state_dir » absente"),
@@ -95,6 +97,13 @@ def test_the_example_is_accepted_and_shows_every_key() -> None:
         ("supervisor.secure_cookies", "oui", "clé « supervisor.secure_cookies » : attendu bool, reçu str"),
         ("supervisor.max_archive_bytes", -1, "supervisor.max_archive_bytes"),
         ("backup.keep", 0, "backup.keep"),
+        ("backup.after_snapshot", "cat", "demande « backup.after_snapshot_account », le compte sous lequel"),
+        (
+            "backup.after_snapshot_account",
+            "root",
+            "« backup.after_snapshot_account » va avec « backup.after_snapshot »",
+        ),
+        ("backup.after_snapshot_timeout", 9, "un entier d'au moins 10 est attendu"),
         ("backup.keep", "deux", "clé « backup.keep » : attendu int, reçu str"),
         ("platform.root", 3, "clé « platform.root » : attendu str, reçu int"),
         ("platform.root", "opt/pmsipilot", "« platform.root » doit être un chemin absolu"),
@@ -139,3 +148,11 @@ def test_two_services_or_databases_of_one_name_are_refused() -> None:
         parse_config(changed("platform.services.1.name", "portail"))
     with pytest.raises(ConfigurationError, match="deux bases du nom « entrepot »"):
         parse_config(changed("platform.databases.1.name", "entrepot"))
+
+
+@pytest.mark.parametrize("command", ["", " ", "sh -c 'non fermé"])
+def test_what_is_no_command_is_refused(command: str) -> None:
+    document = changed("backup.after_snapshot", command)
+    document["backup"]["after_snapshot_account"] = "nobody"
+    with pytest.raises(ConfigurationError, match=r"« backup\.after_snapshot » n'est pas une commande"):
+        parse_config(document)

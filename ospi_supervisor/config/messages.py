@@ -33,6 +33,8 @@ def in_french(message: str, forms: Mapping[str, str]) -> str:
     """
     reason, _, path = message.partition(" - at `$.")
     key = path.rstrip("`")
+    if reason == "Invalid RFC3339 encoded date" or reason.startswith("Expected `date`"):
+        return f"clé « {key} » : un jour est attendu, sans guillemets : 2026-12-28"
     if match := re.fullmatch(r"Expected `(.+)`, got `(.+)`", reason):
         return f"clé « {key} » : attendu {match[1]}, reçu {match[2]}"
     if match := re.fullmatch(r"Object missing required field `(.+)`", reason):
@@ -41,7 +43,10 @@ def in_french(message: str, forms: Mapping[str, str]) -> str:
     if match := re.fullmatch(r"Expected `int` (>=|<=) (\d+)", reason):
         bound = "au moins" if match[1] == ">=" else "au plus"
         return f"clé « {key} » : un entier d'{bound} {match[2]} est attendu"
+    if match := re.fullmatch(r"Invalid enum value ('.*')", reason):
+        return f"clé « {key} » : valeur {match[1]} inconnue ; voir docs/configuration.md"
     if match := re.fullmatch(r"Expected `str` matching regex ('.+')", reason):
         form = next(form for pattern, form in forms.items() if repr(pattern) == match[1])
-        return f"clé « {key} » : une adresse de la forme {form} est attendue"
+        what = "heure" if form == "HH:MM" else "adresse"
+        return f"clé « {key} » : une {what} de la forme {form} est attendue"
     return message

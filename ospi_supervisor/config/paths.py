@@ -2,6 +2,17 @@
 
 from pathlib import Path
 
+DEFAULT_PATH = Path("/etc/ospi-supervisor/supervisor.toml")
+"""Where the configuration is looked for."""
+
+INSTANCE = r"^(?!maintenance)(?!(web|worker)\Z)(?!.*-\Z)[a-z0-9][a-z0-9-]{0,16}\Z"
+"""The names of instances: with them, names of accounts are no longer than 26 characters, and no unit is another's."""
+
+
+def path_of_instance(name: str) -> Path:
+    """Where the configuration of that instance lies."""
+    return Path(f"/etc/ospi-supervisor-{name}/supervisor.toml")
+
 
 class StatePaths:
     """The state folder: who writes what (design, section 2).

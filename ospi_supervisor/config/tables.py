@@ -1,46 +1,36 @@
 """The configuration file: its keys, its types and its clear errors. Every key stands in `docs/configuration.md`."""
 
-import re
 import tomllib
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import msgspec
 
+from ospi_supervisor.config import forms, rules
+from ospi_supervisor.config.backup_tables import BackupTable, RehearsalTable, Table
+from ospi_supervisor.config.calendar_table import CalendarTable
+from ospi_supervisor.config.forms import Positive
+from ospi_supervisor.config.messages import in_french, unknown_keys
+from ospi_supervisor.config.paths import StatePaths
 from ospi_supervisor.domain.prerequisites import Thresholds
+from ospi_supervisor.domain.validation import Verdict
 from ospi_supervisor.errors import ConfigurationError
-from ospi_supervisor.state_paths import StatePaths
-from ospi_supervisor.toml_errors import in_french, unknown_keys
-
-DEFAULT_PATH = Path("/etc/ospi-supervisor/supervisor.toml")
-
-
-LAST_PORT = 65535
-
-Positive = Annotated[int, msgspec.Meta(ge=1)]
-
-_ADDRESS, _PROXY = "^https?://[^/ ]+", "^http://([^/ :@]+@)?[^/ @]+/?$"
-_SMTP, _MAILBOX = r"^[A-Za-z0-9._-]+(:[0-9]{1,5})?\Z", r"^[^\s@,;<>]+@[^\s@,;<>]+\Z"
-_FORMS = {
-    _ADDRESS: "https://HÔTE/CHEMIN/",
-    _PROXY: "http://HÔTE:PORT ou http://COMPTE@HÔTE:PORT, sans mot de passe (il va dans « proxy_password_file »)",
-    _SMTP: "HÔTE ou HÔTE:PORT",
-    _MAILBOX: "nom@hopital.example",
-}
-"""What each pattern of a text looks like to people."""
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of the file; its fields are the accepted keys."""
 
 
 class SupervisorTable(Table, frozen=True, kw_only=True):
-    """`[supervisor]`: the program itself. `listen` is HOST:PORT; `trusted_proxies` lists addresses."""
+    """`[supervisor]`: the program itself. `listen` is HOST:PORT; `trusted_proxies` lists addresses.
+
+    `public_url` is the supervisor's own origin, under a host name that is not the platform's; None where it is served
+    below the platform's. `instance` names this supervisor among those of its server, None where it is the only one or
+    the first; `turn_file` is the lock that their updates take in turn, None where none waits for another.
+    """
 
     state_dir: Path
+    instance: Annotated[str, msgspec.Meta(pattern=forms.INSTANCE)] | None = None
+    turn_file: Path | None = None
+    public_url: Annotated[str, msgspec.Meta(pattern=forms.ORIGIN)] | None = None
     url_prefix: str = "/superviseur"
     listen: str = "127.0.0.1:8810"
     trusted_proxies: tuple[str, ...] = ("127.0.0.1",)
@@ -53,6 +43,7 @@ class ServiceTable(Table, frozen=True, kw_only=True):
     """`[[platform.services]]`: a systemd unit, or three commands (split as a shell would, run without one).
 
     `status` exits 0 while the service runs. `timeout` is how long a start or a stop may take, in seconds.
+    `held_until_open`: while a release is validated it stays stopped; what it does could not be taken back.
     """
 
     name: str
@@ -61,16 +52,20 @@ class ServiceTable(Table, frozen=True, kw_only=True):
     stop: str | None = None
     status: str | None = None
     timeout: float = 60.0
+    held_until_open: bool = False
 
 
 class DatabaseTable(Table, frozen=True, kw_only=True):
     """`[[platform.databases]]`: `sqlite:////ABSOLUTE/PATH` or `postgresql://USER@HOST:PORT/NAME`.
 
-    `password_file` holds a PostgreSQL password; only the worker's account can read it.
+    `password_file` holds a PostgreSQL password; only the worker's account can read it. `account` owns a SQLite file,
+    which is only ever opened as that account; without it, `platform.account` does. A PostgreSQL server that asks for no
+    password sees its clients run as that account.
     """
 
     name: str
     url: str
+    account: str | None = None
     password_file: Path | None = None
 
     @property
@@ -104,13 +99,21 @@ class MaintenanceTable(Table, frozen=True, kw_only=True):
     page_dir: Path
     message: str = "La plateforme est en cours de mise à jour."
     contact: str = ""
+    announce_minutes: Annotated[int, msgspec.Meta(ge=0, le=10_080)] = 120
+
+    @property
+    def invitations(self) -> Path:
+        """The folder, beside the flag, of the links behind the closed door."""
+        return self.flag.parent / "invitations"
 
 
-class BackupTable(Table, frozen=True, kw_only=True):
-    """`[backup]`: where snapshots lie, and how many full ones are kept."""
+class ValidationTable(Table, frozen=True, kw_only=True):
+    """`[validation]`: for how many minutes a new release may wait behind the closed door, and what becomes of it where
+    nobody decides, or a crash comes between; and for how many the health check goes on after a success."""
 
-    directory: Path
-    keep: Positive = 2
+    minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 60
+    without_decision: Verdict = Verdict.GO_BACK
+    watch_minutes: Annotated[int, msgspec.Meta(ge=0, le=1440)] = 60
 
 
 class TrustTable(Table, frozen=True, kw_only=True):
@@ -132,17 +135,22 @@ def _seed_hosts() -> dict[str, str]:
 class AutomaticUpdateTable(Table, frozen=True, kw_only=True):
     """`[automatic_update]`. `hosts` gives the repository's address by operating system.
 
-    `hour` is local time; `jitter` the greatest delay after it, in minutes, spread over the servers. `proxy` is
+    `hour` is local time; `jitter` the greatest delay after it, in minutes, spread over the servers. `silence` is how
+    long the server or the proxy may send nothing, in seconds. `proxy` is
     `http://[USER@]HOST:PORT`, its password lies in `proxy_password_file`, which only the worker can read.
-    `ca_bundle` replaces the system's certification authorities.
+    `ca_bundle` replaces the system's certification authorities. `account` is the hospital's at the vendor's, whose
+    password lies in `account_password_file`; it is given over https alone.
     """
 
-    hosts: dict[str, Annotated[str, msgspec.Meta(pattern=_ADDRESS)]] = msgspec.field(default_factory=_seed_hosts)
+    hosts: dict[str, Annotated[str, msgspec.Meta(pattern=forms.ADDRESS)]] = msgspec.field(default_factory=_seed_hosts)
     hour: Annotated[int, msgspec.Meta(ge=0, le=23)] = 0
     jitter: Annotated[int, msgspec.Meta(ge=0, le=720)] = 120
-    proxy: Annotated[str, msgspec.Meta(pattern=_PROXY)] | None = None
+    proxy: Annotated[str, msgspec.Meta(pattern=forms.PROXY)] | None = None
     proxy_password_file: Path | None = None
     ca_bundle: Path | None = None
+    silence: Annotated[int, msgspec.Meta(ge=10, le=3600)] = 120
+    account: str | None = None
+    account_password_file: Path | None = None
 
 
 class SupportTable(Table, frozen=True, kw_only=True):
@@ -160,9 +168,9 @@ class MailTable(Table, frozen=True, kw_only=True):
     read, and is never sent unciphered. `ca_bundle` replaces the system's certification authorities.
     """
 
-    smtp: Annotated[str, msgspec.Meta(pattern=_SMTP)] | None = None
-    recipients: tuple[Annotated[str, msgspec.Meta(pattern=_MAILBOX)], ...] = ()
-    sender: Annotated[str, msgspec.Meta(pattern=_MAILBOX)] | None = msgspec.field(default=None, name="from")
+    smtp: Annotated[str, msgspec.Meta(pattern=forms.SMTP)] | None = None
+    recipients: tuple[Annotated[str, msgspec.Meta(pattern=forms.MAILBOX)], ...] = ()
+    sender: Annotated[str, msgspec.Meta(pattern=forms.MAILBOX)] | None = msgspec.field(default=None, name="from")
     account: str | None = None
     password_file: Path | None = None
     tls: bool = False
@@ -179,8 +187,11 @@ class Document(Table, frozen=True, kw_only=True):
     trust: TrustTable
     prerequisites: Thresholds = Thresholds()
     automatic_update: AutomaticUpdateTable = AutomaticUpdateTable()
+    rehearsal: RehearsalTable = RehearsalTable()
     support: SupportTable = SupportTable()
     mail: MailTable = MailTable()
+    validation: ValidationTable = ValidationTable()
+    calendar: CalendarTable = CalendarTable()
 
 
 class Config(Document, frozen=True, kw_only=True):
@@ -193,6 +204,22 @@ class Config(Document, frozen=True, kw_only=True):
         """Where the state lies."""
         return StatePaths(self.supervisor.state_dir)
 
+    @property
+    def supervisor_address(self) -> str:
+        """Where browsers reach the supervisor, without a final slash: its own origin, or below the platform's."""
+        origin = urlsplit(self.supervisor.public_url or self.platform.public_url)
+        return f"{origin.scheme}://{origin.netloc}{self.supervisor.url_prefix}"
+
+    @property
+    def suffix(self) -> str:
+        """What this instance's accounts, units and cookies are told from other instances' by: `-NAME`, or nothing."""
+        return "" if self.supervisor.instance is None else f"-{self.supervisor.instance}"
+
+    @property
+    def has_own_https_host(self) -> bool:
+        """Whether the supervisor has an origin of its own that is ciphered."""
+        return (self.supervisor.public_url or "").startswith("https:")
+
 
 def load_config(path: Path) -> Config:
     """The configuration in `path`; ConfigurationError names the file and the key that is wrong."""
@@ -200,7 +227,7 @@ def load_config(path: Path) -> Config:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"configuration {path} illisible : {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"configuration {path} : ce n'est pas du TOML correct ({error})") from error
     return msgspec.structs.replace(parse_config(document, str(path)), file=path.absolute())
 
@@ -214,7 +241,7 @@ def parse_config(document: dict[str, Any], origin: str = "configuration") -> Con
     try:
         tables = msgspec.convert(document, Document, dec_hook=_decode)
     except msgspec.ValidationError as error:
-        raise ConfigurationError(f"{origin} : {in_french(str(error), _FORMS)}") from error
+        raise ConfigurationError(f"{origin} : {in_french(str(error), forms.FORMS)}") from error
     config = Config(**msgspec.structs.asdict(tables))
     _check(config, origin)
     return config
@@ -228,67 +255,23 @@ def _decode(kind: type, value: Any) -> Any:
 
 def _check(config: Config, origin: str) -> None:
     """What types alone cannot say."""
-    for problem in (*_of_platform(config), *_of_addresses(config), *_of_mail(config.mail), *_of_paths(config)):
+    for problem in (*rules.problems(config), *_of_paths(config)):
         raise ConfigurationError(f"{origin} : {problem}")
-
-
-def _of_platform(config: Config) -> Iterator[str]:
-    services = config.platform.services
-    for service in services:
-        commands = (service.start, service.stop, service.status)
-        if (service.systemd is None) == (None in commands) or (service.systemd and any(commands)):
-            yield (
-                f"le service « {service.name} » demande soit « systemd », soit les trois commandes « start », « stop »"
-                " et « status »"
-            )
-    yield from (f"deux services du nom « {name} »" for name in _twice(service.name for service in services))
-    databases = config.platform.databases
-    yield from (f"deux bases du nom « {name} »" for name in _twice(database.name for database in databases))
-
-
-def _of_addresses(config: Config) -> Iterator[str]:
-    if not re.fullmatch(r"(/[a-z0-9-]+)+", config.supervisor.url_prefix):
-        yield "« supervisor.url_prefix » doit être de la forme /superviseur"
-    listen = re.fullmatch(r".+:([0-9]{1,5})", config.supervisor.listen)
-    if listen is None or int(listen[1]) > LAST_PORT:  # waitress would take another port
-        yield "« supervisor.listen » doit être de la forme 127.0.0.1:8810"
-
-
-def _of_mail(mail: MailTable) -> Iterator[str]:
-    if (mail.smtp is None) != (not mail.recipients):
-        yield "« mail.smtp » et « mail.recipients » vont ensemble"
-    if (mail.account is None) != (mail.password_file is None):
-        yield "« mail.account » et « mail.password_file » vont ensemble"
-    if mail.smtp is not None and int(mail.smtp.partition(":")[2] or 0) > LAST_PORT:
-        yield "« mail.smtp » doit être de la forme HÔTE ou HÔTE:PORT"
 
 
 def _of_paths(config: Config) -> Iterator[str]:
     for name, path in named_paths(config):
-        if path is not None and not path.is_absolute():
+        if not path.is_absolute():
             yield f"« {name} » doit être un chemin absolu, reçu {path}"
 
 
-def _twice(names: Iterable[str]) -> list[str]:
-    return [name for name, count in Counter(names).items() if count > 1]
-
-
-def named_paths(config: Document) -> Iterator[tuple[str, Path | None]]:
-    """Every path that the file may name, under its key; None where it does not."""
-    yield "supervisor.state_dir", config.supervisor.state_dir
-    yield "supervisor.metrics_token_file", config.supervisor.metrics_token_file
-    yield "platform.root", config.platform.root
-    yield "platform.ca_bundle", config.platform.ca_bundle
-    for folder in config.platform.data_dirs:
-        yield "platform.data_dirs", folder
-    for database in config.platform.databases:
-        yield "platform.databases.password_file", database.password_file
-    yield "maintenance.flag", config.maintenance.flag
-    yield "maintenance.page_dir", config.maintenance.page_dir
-    yield "backup.directory", config.backup.directory
-    yield "trust.root", config.trust.root
-    yield "trust.support_key", config.trust.support_key
-    yield "automatic_update.proxy_password_file", config.automatic_update.proxy_password_file
-    yield "automatic_update.ca_bundle", config.automatic_update.ca_bundle
-    yield "mail.password_file", config.mail.password_file
-    yield "mail.ca_bundle", config.mail.ca_bundle
+def named_paths(table: Table, prefix: str = "") -> Iterator[tuple[str, Path]]:
+    """Every path that the file names, under its key: whatever a table declares as a path is found here,
+    and the file itself under `file`."""
+    for name in table.__struct_fields__:
+        value = getattr(table, name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, Table):
+                yield from named_paths(item, f"{prefix}{name}.")
+            elif isinstance(item, Path):
+                yield prefix + name, item
