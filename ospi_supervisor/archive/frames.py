@@ -11,7 +11,7 @@ from backports.zstd import (
     compress,
 )
 
-from ospi_supervisor.archive.recognise import altered
+from ospi_supervisor.archive.refusals import altered
 
 # A frame cannot make the reader reserve more than this many bytes (a power of two): 16 MiB.
 _OPTIONS: dict[int, int] = {DecompressionParameter.window_log_max: 24}
@@ -59,7 +59,7 @@ def unpack_chunks(
     return _chunks(name, data, unpacked, _decompressor(prefix))
 
 
-def pack_against(prefix: bytes | memoryview, data: bytes, level: int) -> bytes:
+def pack_against(prefix: bytes | memoryview, data: bytes | bytearray, level: int) -> bytes:
     """A frame of `data` that only who has `prefix` can read: what both have in common costs nearly nothing."""
     if len(prefix) < _SHORTEST_PREFIX:
         return compress(data, level)

@@ -10,10 +10,16 @@ from tuf.api.metadata import TargetFile
 
 from ospi_supervisor.archive import layout
 from ospi_supervisor.archive.manifest import decode_manifest
-from ospi_supervisor.archive.recognise import altered, incomplete, refusal, unsigned
+from ospi_supervisor.archive.refusals import altered, incomplete, refusal, unsigned
 from ospi_supervisor.archive.trust import SignedRelease, Trust
 from ospi_supervisor.domain.manifest import Manifest, ReleaseSummary
 
+_MAX_LENGTHS = {
+    layout.MANIFEST: layout.MAX_MANIFEST,
+    layout.NOTICE: layout.MAX_NOTICE,
+    layout.SBOM: layout.MAX_SBOM,
+    layout.INDEX: layout.MAX_INDEX,
+}
 _CHUNK = 128 * 1024  # larger blocks come fresh from the system, cleared, each time
 
 
@@ -79,6 +85,20 @@ def read_header(file: BinaryIO, available: int, total: int | None, trust: Trust,
         raise incomplete(available) from None
 
 
+def read_signed_part(file: BinaryIO, available: int) -> tuple[list[bytes], bytes, int]:
+    """The roots, `release.json` and the offset of what follows, none of it proven; ArchiveError where there is none.
+
+    For the publisher, who signs what is there; `read_header` is for everybody else.
+    """
+    cursor = _Cursor(file, available)
+    try:
+        _check_first_block(cursor, available)
+        roots, release = _read_metadata(cursor)
+    except _NeedMoreError:
+        raise incomplete(available) from None
+    return roots, release, cursor.position
+
+
 def prove(file: BinaryIO, header: Header, start: int, available: int) -> int:
     """Hash every member that begins at or after `start` and lies within the first `available` bytes.
 
@@ -103,7 +123,7 @@ def prove(file: BinaryIO, header: Header, start: int, available: int) -> int:
 def read_member(file: BinaryIO, header: Header, name: str) -> bytes:
     """The bytes of member `name`, proven as they are read; ArchiveError otherwise. For the small members only."""
     member = header.member(name)
-    if member.length > layout.MAX_INDEX:
+    if member.length > _MAX_LENGTHS[name]:
         raise altered(name, "longueur excessive")
     file.seek(member.offset)
     data = file.read(member.length)
@@ -169,6 +189,10 @@ def _read(cursor: _Cursor, total: int | None, trust: Trust, now: datetime) -> He
         expired=release.targets.is_expired(now) or newest.root.is_expired(now),
         base=manifest.base,
         size=size,
+        severity=manifest.severity,
+        fixes=manifest.fixes,
+        support_until=manifest.support_until,
+        has_sbom=layout.SBOM in release.members,
     )
     return Header(manifest, summary, members, size, newest.root_bytes)
 
@@ -184,11 +208,9 @@ def _check_first_block(cursor: _Cursor, total: int | None) -> None:
 
 def _read_metadata(cursor: _Cursor) -> tuple[list[bytes], bytes]:
     roots: list[bytes] = []
-    held = 0
     name, length = cursor.announced()
     while name == layout.root_name(len(roots) + 1) and len(roots) < layout.MAX_ROOTS:
-        roots.append(cursor.data(name, length, layout.MAX_METADATA - held))
-        held += length
+        roots.append(cursor.data(name, length, layout.MAX_ROOT))
         name, length = cursor.announced()
     if name == layout.MANIFEST:
         raise unsigned(f"{layout.RELEASE} est absent")
@@ -199,7 +221,7 @@ def _read_metadata(cursor: _Cursor) -> tuple[list[bytes], bytes]:
 
 def _members(targets: Mapping[str, TargetFile], position: int) -> tuple[Member, ...]:
     """The signed members in the order of the format, with the places that follow from their lengths."""
-    fixed = [layout.MANIFEST, layout.NOTICE, layout.INDEX]
+    fixed = [layout.MANIFEST, layout.NOTICE, *([layout.SBOM] if layout.SBOM in targets else []), layout.INDEX]
     packs = [layout.pack_name(number) for number in range(len(targets) - len(fixed))]
     if set(targets) != {*fixed, *packs}:
         raise altered(layout.RELEASE, "liste d'éléments inattendue")
@@ -213,8 +235,7 @@ def _members(targets: Mapping[str, TargetFile], position: int) -> tuple[Member, 
 
 def _member(name: str, target: TargetFile, offset: int) -> Member:
     sha256 = target.hashes.get("sha256")
-    limits = {layout.MANIFEST: layout.MAX_MANIFEST, layout.NOTICE: layout.MAX_INDEX, layout.INDEX: layout.MAX_INDEX}
-    if not isinstance(target.length, int) or target.length > limits.get(name, layout.MAX_PACK):
+    if not isinstance(target.length, int) or target.length > _MAX_LENGTHS.get(name, layout.MAX_PACK):
         raise altered(name, "longueur excessive")
     if not isinstance(sha256, str):
         raise altered(name, "empreinte absente")
@@ -222,7 +243,7 @@ def _member(name: str, target: TargetFile, offset: int) -> Member:
     compressed = name == layout.INDEX or name.startswith("packs/")
     if compressed and (not isinstance(unpacked, int) or unpacked < 0):
         raise altered(name, "longueur décompressée absente")
-    if name.startswith("packs/") and unpacked is not None and unpacked > layout.MAX_PACK:
+    if unpacked is not None and unpacked > (layout.MAX_INDEX_UNPACKED if name == layout.INDEX else layout.MAX_PACK):
         raise altered(name, "longueur décompressée excessive")
     return Member(name, offset, target.length, sha256, unpacked)
 

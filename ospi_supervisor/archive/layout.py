@@ -13,16 +13,23 @@ END = bytes(2 * BLOCK)
 RELEASE = "metadata/release.json"
 MANIFEST = "manifest.json"
 NOTICE = "notice.pdf"
+SBOM = "sbom.cdx.json"
+"""The bill of materials (CycloneDX), where the publisher gave one."""
+
 INDEX = "index.json.zst"
 
 PACK_BYTES = 1024**2
 """What the publisher puts in a pack before compression, in bytes; `docs/adr/0001-archive.md` says why."""
 
 # Bounds on what a reader holds in memory, in bytes; none limits a real release.
-MAX_METADATA = 8 * 1024**2
+MAX_METADATA = 4 * 1024**2
+MAX_ROOT = 64 * 1024
 MAX_ROOTS = 64
 MAX_MANIFEST = 1024**2
-MAX_INDEX = 64 * 1024**2
+MAX_NOTICE = 32 * 1024**2
+MAX_SBOM = 32 * 1024**2
+MAX_INDEX = 32 * 1024**2
+MAX_INDEX_UNPACKED = 96 * 1024**2
 MAX_PACK = 16 * 1024**2
 MAX_PATCHED = 64 * 1024**2
 """The longest file that is patched, before and after: both are held in memory."""

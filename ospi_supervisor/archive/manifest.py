@@ -5,8 +5,8 @@ import re
 import msgspec
 
 from ospi_supervisor.archive.layout import MANIFEST
-from ospi_supervisor.archive.recognise import altered, unsafe
-from ospi_supervisor.domain.manifest import FORMAT, Manifest, check_manifest
+from ospi_supervisor.archive.refusals import foreign_errors_refused, unsafe
+from ospi_supervisor.domain.manifest import FORMAT, Manifest, check_manifest, check_possible
 from ospi_supervisor.domain.versions import parse_version
 from ospi_supervisor.errors import ArchiveError, RefusedError
 
@@ -24,16 +24,20 @@ def encode_manifest(manifest: Manifest) -> bytes:
 
 def decode_manifest(data: bytes) -> Manifest:
     """The manifest in `data`, whose signature was checked; ArchiveError where it is unusable or unsafe."""
-    try:
+    with foreign_errors_refused(MANIFEST, "manifeste illisible"):
         announced = msgspec.json.decode(data, type=_Format).format
         if announced > FORMAT:
             check_manifest(Manifest(product="", version="", format=announced))
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise altered(MANIFEST, "manifeste illisible") from error
+    check_usable(manifest)
+    return manifest
+
+
+def check_usable(manifest: Manifest) -> None:
+    """ArchiveError where no server would ever install what `manifest` describes: readers and the publisher ask here."""
     check_manifest(manifest)
     _check_names(manifest)
-    return manifest
+    check_possible(manifest)
 
 
 def _check_names(manifest: Manifest) -> None:

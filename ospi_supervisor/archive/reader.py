@@ -12,11 +12,11 @@ from ospi_supervisor.archive import layout
 from ospi_supervisor.archive.entries import MAX_LINE, Entry, checked, decode_entry
 from ospi_supervisor.archive.frames import unpack_lines
 from ospi_supervisor.archive.header import Header, read_header, read_member
-from ospi_supervisor.archive.recognise import incomplete, wrong_base
+from ospi_supervisor.archive.refusals import incomplete, wrong_base
 from ospi_supervisor.archive.tree import TreeRecord, listing
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.domain.manifest import ArchiveKind, Manifest
-from ospi_supervisor.files import open_regular
+from ospi_supervisor.system.files import open_regular
 
 
 class Archive:
@@ -28,7 +28,11 @@ class Archive:
     @classmethod
     def open(cls, path: Path, trust: Trust, now: datetime) -> "Archive":
         """The archive in `path`; ArchiveError where its header or its length proves nothing, OSError where unread."""
-        file = open_regular(path)
+        return cls.read(open_regular(path), trust, now)
+
+    @classmethod
+    def read(cls, file: BinaryIO, trust: Trust, now: datetime) -> "Archive":
+        """The archive in `file`, which it takes over; errors as for `open`."""
         try:
             size = os.fstat(file.fileno()).st_size
             header = read_header(file, size, size, trust, now)
@@ -57,11 +61,8 @@ class Archive:
     def _base_listing(self, installed: TreeRecord | None) -> bytes:
         if self.manifest.kind is ArchiveKind.FULL:
             return b""
-        if installed is None:
-            raise wrong_base(f"elle demande la version {self.manifest.base}, dont rien n'a été relevé ici")
-        found = listing(installed.items.values())
-        if hashlib.sha256(found).hexdigest() != self.manifest.base_listing:
-            raise wrong_base(f"la version installée n'est pas exactement la version {self.manifest.base} diffusée")
+        found = b"" if installed is None else listing(installed.items.values())
+        check_base_listing(self.manifest, None if installed is None else hashlib.sha256(found).hexdigest())
         return found
 
     def __enter__(self) -> Self:
@@ -71,3 +72,14 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.file.close()
+
+
+def check_base_listing(manifest: Manifest, installed: str | None) -> None:
+    """ArchiveError(wrong_base) where a delta was made for another tree than the installed one, of whose listing this is
+    the sha256, in hexadecimal; None where it was never recorded. The manifest alone tells: no other byte is needed."""
+    if manifest.kind is ArchiveKind.FULL:
+        return
+    if installed is None:
+        raise wrong_base(f"elle demande la version {manifest.base}, dont rien n'a été relevé ici")
+    if installed != manifest.base_listing:
+        raise wrong_base(f"la version installée n'est pas exactement la version {manifest.base} diffusée")

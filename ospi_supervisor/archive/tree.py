@@ -11,9 +11,13 @@ from pathlib import Path
 
 import msgspec
 
+from ospi_supervisor import __version__
 from ospi_supervisor.archive.entries import Entry, EntryKind, encode_entry
-from ospi_supervisor.archive.jobs import Inode
-from ospi_supervisor.files import write_atomically
+from ospi_supervisor.archive.messages import Inode
+from ospi_supervisor.system.files import write_atomically
+from ospi_supervisor.system.formats import Stamp, refuse_newer
+
+_OTHERS_WRITE = 0o022
 
 
 class Item(msgspec.Struct, array_like=True, gc=False):
@@ -45,6 +49,16 @@ class Difference:
     change: Change
 
 
+class _File(Stamp, frozen=True, kw_only=True):
+    """The record as it is written."""
+
+    items: list[Item]
+
+
+FORMAT = 2
+"""Version 0.1.0 wrote the list of items alone."""
+
+
 @dataclass
 class TreeRecord:
     """The record of one tree, by path, in the order of the paths' bytes."""
@@ -53,13 +67,19 @@ class TreeRecord:
 
     def save(self, path: Path) -> None:
         """Write the record to `path`, atomically and durably. Raises OSError."""
-        write_atomically(path, msgspec.msgpack.encode(list(self.items.values())), mode=0o640)
+        file = _File(format=FORMAT, written_by=__version__, items=list(self.items.values()))
+        write_atomically(path, msgspec.msgpack.encode(file), mode=0o640)
 
     @classmethod
     def load(cls, path: Path) -> "TreeRecord":
-        """The record in `path`; OSError where it cannot be read, msgspec.DecodeError where it is none."""
-        items = msgspec.msgpack.decode(path.read_bytes(), type=list[Item])
-        return cls({item.path: item for item in items})
+        """The record in `path`; OSError where it cannot be read, msgspec.DecodeError where it is none, NewerFormatError
+        where a newer program wrote it."""
+        data = path.read_bytes()
+        found = msgspec.msgpack.decode(data, type=list[Item] | Stamp)
+        if isinstance(found, Stamp):
+            refuse_newer(found, FORMAT, f"le relevé de version {path}")
+            found = msgspec.msgpack.decode(data, type=_File).items
+        return cls({item.path: item for item in found})
 
     def files(self) -> Iterator[Item]:
         """The regular files only."""
@@ -136,6 +156,18 @@ def drifted(tree: InstalledTree, writable: Iterable[str] = ()) -> list[str]:
         os.close(root)
 
 
+def writable_by_others(tree: InstalledTree, writable: Iterable[str]) -> list[str]:
+    """The files and folders of a tree of root's, outside its `writable` folders, whose mode lets another account change
+    them."""
+    folders = {os.fsencode(folder) for folder in writable}
+    left_out = below(writable)
+    return [
+        os.fsdecode(path)
+        for path, item in tree.record.items.items()
+        if item.mode & _OTHERS_WRITE and path not in folders and not path.startswith(left_out)
+    ]
+
+
 def altered(tree: InstalledTree, writable: Iterable[str], beat: Callable[[], None]) -> list[str]:
     """The files that are no longer as recorded in kind, mode or contents. `beat` is called before each that is read.
 
@@ -190,7 +222,7 @@ def _trusted_links(tree: InstalledTree) -> Iterator[tuple[Item, Inode]]:
             status = os.lstat(root + item.path)
         except OSError:  # no longer there, or its folder is no folder any more
             continue
-        if item.inode is not None and status.st_nlink > 1 and _inode(status) == item.inode:
+        if item.inode is not None and status.st_nlink > 1 and Inode.of(status) == item.inode:
             yield item, item.inode
 
 
@@ -214,7 +246,7 @@ def _describe(root: bytes, path: bytes, status: os.stat_result) -> Item | None:
         return None
     with open(full, "rb") as file:  # noqa: PTH123
         sha256 = hashlib.file_digest(file, "sha256").digest()
-    return Item(path, EntryKind.FILE, mode, status.st_size, sha256, inode=_inode(status))
+    return Item(path, EntryKind.FILE, mode, status.st_size, sha256, inode=Inode.of(status))
 
 
 def _found(tree: InstalledTree, item: Item) -> Item | None:
@@ -247,10 +279,6 @@ def _is_at(item: Item, folder: int) -> bool:
 
 def _inode_at(path: bytes) -> Inode | None:
     try:
-        return _inode(os.lstat(path))
+        return Inode.of(os.lstat(path))
     except OSError:
         return None
-
-
-def _inode(status: os.stat_result) -> Inode:
-    return Inode(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)

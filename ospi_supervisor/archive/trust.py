@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from securesystemslib.signer import Signature
 from tuf.api.metadata import Metadata, Root, TargetFile, Targets
-from tuf.api.serialization import SerializationError
 
 from ospi_supervisor.archive.layout import RELEASE, root_name
-from ospi_supervisor.archive.metadata import decode_root, decode_targets
-from ospi_supervisor.archive.recognise import altered, unsigned
+from ospi_supervisor.archive.metadata import decode_proven_root, decode_release, decode_root, encode, respelled
+from ospi_supervisor.archive.refusals import altered, foreign_errors_refused, unsigned
+from ospi_supervisor.domain.words import counted
 from ospi_supervisor.errors import ArchiveError, ConfigurationError
-from ospi_supervisor.files import write_atomically
+from ospi_supervisor.system.files import write_atomically
 
 KEPT_NAME = "root.json"
 
@@ -40,7 +41,7 @@ class Trust:
     def __init__(self, root: bytes) -> None:
         """Trust `root`, which must be signed by its own keys; ArchiveError where it is not root metadata."""
         self.root_bytes = root
-        self._root = decode_root("root.json", root)
+        self._root = decode_proven_root("root.json", root)
         # A rotated root also bears the signatures of the root before it, which this one may not know.
         _check_signatures("root.json", self._root, self._root.signed, "root", set(self._root.signatures))
 
@@ -50,14 +51,15 @@ class Trust:
 
         ConfigurationError where one is unreadable: trust is never guessed.
         """
-        candidates = [path for path in (initial, kept / KEPT_NAME) if path == initial or path.exists()]
-        try:
-            trusts = [cls(path.read_bytes()) for path in candidates]
-        except OSError as error:
-            raise ConfigurationError(f"métadonnées racine illisibles ({error}) ; vérifiez « trust.root »") from error
-        except ArchiveError as error:
-            raise ConfigurationError(f"métadonnées racine incorrectes : {error}") from error
+        trusts = [_read_delivered(initial)]
+        if (kept / KEPT_NAME).exists():
+            trusts.append(_read_kept(kept / KEPT_NAME))
         return max(trusts, key=lambda trust: trust.version)
+
+    @classmethod
+    def delivered(cls, data: bytes) -> "Trust":
+        """The trust in `data`, a root as people hand it over: other tools may have indented it. ArchiveError."""
+        return cls(respelled(data))
 
     @property
     def version(self) -> int:
@@ -95,9 +97,41 @@ class Trust:
                 raise _foreign_key(name)
             previous = root
             if version > trust.version:
-                _check_link(name, trust._root, root)
-                trust = Trust(data)
+                trust = trust.followed_by(data)
         return trust
+
+    def followed_by(self, data: bytes) -> "Trust":
+        """The trust in `data`, the root after this one; ArchiveError as in `extended` where it is not.
+
+        Whatever brings a root, an archive or the repository, it is judged here before anything of it is kept.
+        """
+        name = root_name(self.version + 1)
+        root = decode_proven_root(name, data)
+        if root.signed.version != self.version + 1:
+            raise altered(name, "numéro de version inattendu")
+        _check_link(name, self._root, root)
+        return Trust(data)
+
+    def cleaned(self, data: bytes) -> bytes:
+        """`data`, the next root as a repository or other tools may give it, in the accepted spelling and without the
+        signatures that prove nothing; `data` itself where this root does not prove it.
+
+        In an archive every byte must count; a repository is judged as TUF does, which looks at what counts alone.
+        """
+        try:
+            metadata: Metadata[Root] = Metadata.from_bytes(data)
+            if not self.root.get_verification_result("root", metadata.signed_bytes, metadata.signatures).verified:
+                return data
+            own = metadata.signed.get_verification_result("root", metadata.signed_bytes, metadata.signatures)
+            old = self.root.get_verification_result("root", metadata.signed_bytes, metadata.signatures)
+        except Exception:  # noqa: BLE001 - whatever a library raises over it, `followed_by` refuses it in words
+            return data
+        metadata.signatures = {
+            keyid: Signature(keyid, signature.signature.lower())
+            for keyid, signature in metadata.signatures.items()
+            if keyid in {*own.signed, *old.signed}
+        }
+        return encode(metadata)
 
     def verify_release(self, data: bytes) -> SignedRelease:
         """What `data`, the member `metadata/release.json`, proves; ArchiveError where it proves nothing.
@@ -105,15 +139,44 @@ class Trust:
         It must carry the signed field `x-ospi` of kind « release »: the repository's `targets.json` is signed
         by the same role and must not pass for an archive.
         """
-        metadata = decode_targets(RELEASE, data)
+        metadata = decode_release(RELEASE, data)
         signed_by = _check_signatures(RELEASE, metadata, self.root, "targets")
-        stamp = metadata.signed.unrecognized_fields.get("x-ospi")
-        if not isinstance(stamp, dict) or stamp.get("kind") != "release":
-            raise altered(RELEASE, "ces métadonnées ne sont pas celles d'une version")
+        stamp = metadata.signed.unrecognized_fields["x-ospi"]
         product, version = stamp.get("product"), stamp.get("version")
         if not isinstance(product, str) or not isinstance(version, str):
             raise altered(RELEASE, "produit ou version absents")
         return SignedRelease(metadata.signed, product, version, signed_by)
+
+
+def _read_delivered(path: Path) -> Trust:
+    try:
+        return Trust.delivered(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(f"métadonnées racine illisibles ({error}) ; vérifiez « trust.root »") from error
+    except ArchiveError as error:
+        raise ConfigurationError(
+            f"« trust.root » : {path} n'est pas une racine de l'éditeur ({_flaw(error)}) ; remettez le fichier"
+            " root.json livré avec Superviseur"
+        ) from error
+
+
+def _read_kept(path: Path) -> Trust:
+    try:
+        return Trust(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationError(
+            f"la racine que Superviseur garde dans {path} est illisible ({error.strerror}) ; vérifiez ce disque"
+        ) from error
+    except ArchiveError as error:
+        raise ConfigurationError(
+            f"la racine que Superviseur garde dans {path} est abîmée ({_flaw(error)}) ; remettez ce fichier depuis une"
+            " sauvegarde de l'état, ou contactez le support"
+        ) from error
+
+
+def _flaw(error: ArchiveError) -> str:
+    """What is wrong with a root: the words of an archive's refusal speak of an archive."""
+    return {"tampered": "elle est illisible ou altérée"}.get(error.code, "elle ne porte pas les signatures voulues")
 
 
 def _check_link(name: str, previous: Metadata[Root] | None, root: Metadata[Root]) -> None:
@@ -137,14 +200,12 @@ def _check_signatures(
     known = set(root.roles[role].keyids)
     if not known & set(metadata.signatures):
         raise _foreign_key(name)
-    try:
+    with foreign_errors_refused(name, "métadonnées inattendues"):
         result = root.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
-    except SerializationError as error:
-        raise altered(name, "métadonnées inattendues") from error
     if set(metadata.signatures) - set(result.signed) - ((also or set()) - known):
         raise altered(name, "une signature est fausse ou étrangère")
     if not result.verified:
-        raise unsigned(f"{len(result.signed)} signature(s) au lieu de {result.threshold}")
+        raise unsigned(f"{counted(len(result.signed), 'signature', 'signatures')} au lieu de {result.threshold}")
     return tuple(sorted(result.signed))
 
 

@@ -14,12 +14,14 @@ import os
 import signal
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
+from ospi_supervisor.archive.assembly import assembled
 from ospi_supervisor.archive.entries import display
 from ospi_supervisor.archive.frames import unpack, unpack_chunks
-from ospi_supervisor.archive.jobs import (
+from ospi_supervisor.archive.layout import MAX_PATCHED
+from ospi_supervisor.archive.messages import (
     Done,
     Failed,
     Inode,
@@ -36,8 +38,7 @@ from ospi_supervisor.archive.jobs import (
     receive,
     send,
 )
-from ospi_supervisor.archive.layout import MAX_PATCHED
-from ospi_supervisor.archive.recognise import altered, wrong_base
+from ospi_supervisor.archive.refusals import altered, wrong_base
 from ospi_supervisor.errors import ArchiveError
 
 _PR_SET_PDEATHSIG = 1
@@ -87,26 +88,28 @@ class Unpacker:
         descriptor = os.open(file.path, _CREATE, file.mode, dir_fd=self._target)
         try:
             _write_all(descriptor, data)
-            return _inode(os.fstat(descriptor))
+            return Inode.of(os.fstat(descriptor))
         finally:
             os.close(descriptor)
 
     def _write_patched(self, file: Slice, patch: Patch, contents: memoryview) -> Inode:
-        name = os.fsdecode(file.path)
         data = contents[file.offset : file.offset + patch.length]
+        if patch.assembled:
+            return self._write_assembled(file, patch, [bytes(data)])
         with self._base(patch) as base:
-            chunks = unpack_chunks(name, data, file.size, base)
-        digest = hashlib.sha256()
-        descriptor = os.open(file.path, _CREATE, file.mode, dir_fd=self._target)
+            chunks = unpack_chunks(os.fsdecode(file.path), data, file.size, base)
+        return self._write_chunks(file, chunks)
+
+    def _write_assembled(self, file: Slice, patch: Patch, records: Iterable[bytes]) -> Inode:
+        source = os.open(patch.base, _READ, dir_fd=self._installed)
         try:
-            for chunk in chunks:
-                digest.update(chunk)
-                _write_all(descriptor, memoryview(chunk))
-            if digest.digest() != file.sha256:
-                raise altered(name)
-            return _inode(os.fstat(descriptor))
+            return self._write_chunks(file, assembled(os.fsdecode(file.path), records, source, file.size))
+        except ArchiveError as error:
+            if not _has(source, patch.sha256):
+                raise wrong_base(f"{display(patch.base)} a été modifié") from error
+            raise
         finally:
-            os.close(descriptor)
+            os.close(source)
 
     @contextmanager
     def _base(self, patch: Patch) -> Iterator[memoryview]:
@@ -123,18 +126,23 @@ class Unpacker:
             os.close(source)
 
     def _write_long(self, job: Unpack) -> Inode:
-        """The one file that is longer than a pack."""
+        """The one file that fills packs of its own."""
         file = job.files[0]
+        packs = (unpack(pack.name, self._prove(pack), pack.unpacked) for pack in job.packs)
+        if file.patch is not None:
+            return self._write_assembled(file, file.patch, packs)
+        return self._write_chunks(file, packs)
+
+    def _write_chunks(self, file: Slice, chunks: Iterable[bytes]) -> Inode:
         digest = hashlib.sha256()
         descriptor = os.open(file.path, _CREATE, file.mode, dir_fd=self._target)
         try:
-            for pack in job.packs:
-                contents = unpack(pack.name, self._prove(pack), pack.unpacked)
-                digest.update(contents)
-                _write_all(descriptor, memoryview(contents))
+            for chunk in chunks:
+                digest.update(chunk)
+                _write_all(descriptor, memoryview(chunk))
             if digest.digest() != file.sha256:
                 raise altered(os.fsdecode(file.path))
-            return _inode(os.fstat(descriptor))
+            return Inode.of(os.fstat(descriptor))
         finally:
             os.close(descriptor)
 
@@ -152,11 +160,11 @@ class Unpacker:
             status = os.fstat(source)
             if not stat.S_ISREG(status.st_mode):
                 return None
-            if _inode(status) != file.seen and not _has(source, file.sha256):
+            if Inode.of(status) != file.seen and not _has(source, file.sha256):
                 return None
             if hard_links and self._may_link(file, status) and self._link(file):
-                return _inode(os.fstat(source))
-            return self._copy(source, file, _inode(status))
+                return Inode.of(os.fstat(source))
+            return self._copy(source, file, Inode.of(status))
         finally:
             os.close(source)
 
@@ -188,11 +196,11 @@ class Unpacker:
                 fcntl.ioctl(target, _FICLONE, source)
             except OSError:  # this file system shares no extents: the bytes are copied
                 _copy_bytes(source, target, file.size)
-            is_sure = before == file.seen == _inode(os.fstat(source))
+            is_sure = before == file.seen == Inode.of(os.fstat(source))
             if not is_sure and not _has(target, file.sha256):
                 os.unlink(file.target, dir_fd=self._target)
                 return None
-            return _inode(os.fstat(target))
+            return Inode.of(os.fstat(target))
         finally:
             os.close(target)
 
@@ -219,10 +227,6 @@ def _has(descriptor: int, sha256: bytes) -> bool:
             return hashlib.file_digest(file, "sha256").digest() == sha256
     except OSError:
         return False
-
-
-def _inode(status: os.stat_result) -> Inode:
-    return Inode(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def main() -> None:

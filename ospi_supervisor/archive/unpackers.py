@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO, cast
 
-from ospi_supervisor.archive.jobs import Done, Failed, Inode, Job, Refused, receive, reply_decoder, send
+from ospi_supervisor.archive.messages import Done, Failed, Inode, Job, Refused, receive, reply_decoder, send
 from ospi_supervisor.errors import ArchiveError, PlatformError
 
 _MOST = 4  # beyond, the disk is the limit and memory is not free

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.stage import stage
+from ospi_supervisor.archive.staging import stage
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord
 from ospi_supervisor.archive.trust import Trust
 from tests.support import archives

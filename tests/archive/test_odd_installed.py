@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from ospi_supervisor.archive import layout, unpacker
 from ospi_supervisor.archive.entries import Entry, encode_entry
-from ospi_supervisor.archive.jobs import Inode, Keep, Kept
+from ospi_supervisor.archive.messages import Inode, Keep, Kept
 from ospi_supervisor.archive.reader import Archive
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord, audit, drifted, links_refreshed
 from ospi_supervisor.archive.trust import Trust

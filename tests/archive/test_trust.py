@@ -83,3 +83,28 @@ def test_an_unusable_root_is_a_configuration_error(tmp_path: Path) -> None:
         Trust.load(tmp_path / "root.json", tmp_path / "kept")
     with pytest.raises(ConfigurationError, match="illisibles"):
         Trust.load(tmp_path / "absent.json", tmp_path / "kept")
+
+
+def test_a_root_without_the_signatures_of_its_own_keys_is_never_trusted(vendor: Path, tmp_path: Path) -> None:
+    foreign = load_signers(archives.make_keys(tmp_path), "root")
+    for signers in ([], foreign, load_signers(vendor, "root")[:1]):
+        with pytest.raises(ArchiveError):
+            Trust(next_root(vendor, signers))
+
+
+def test_another_vendors_root_of_the_same_version_is_not_ours(trust: Trust, vendor: Path, tmp_path: Path) -> None:
+    """Well signed by its own keys, and yet nothing that leads from the root that is trusted."""
+    other = archives.make_keys(tmp_path)
+    for chain in ([(other / "root.json").read_bytes()], [(other / "root.json").read_bytes(), next_root(other)]):
+        with pytest.raises(ArchiveError) as refusal:
+            trust.extended(chain)
+        assert refusal.value.code == "foreign_key"
+
+
+def test_a_root_that_our_keys_signed_anew_is_no_substitute_for_ours(trust: Trust, vendor: Path) -> None:
+    metadata: Metadata[Root] = Metadata.from_bytes((vendor / "root.json").read_bytes())
+    metadata.signed.unrecognized_fields["x-other"] = True
+    metadata.signatures.clear()
+    with pytest.raises(ArchiveError) as refusal:
+        trust.extended([sign(metadata, load_signers(vendor, "root"))])
+    assert refusal.value.code == "foreign_key"

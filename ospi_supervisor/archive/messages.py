@@ -1,5 +1,6 @@
 """What the staging process and its unpackers say to each other: length-prefixed msgpack over pipes."""
 
+import os
 from typing import BinaryIO, TypeVar
 
 import msgspec
@@ -13,6 +14,11 @@ class Inode(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mtime_ns: int
     ctime_ns: int
 
+    @classmethod
+    def of(cls, status: os.stat_result) -> "Inode":
+        """As the system tells it."""
+        return cls(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
 
 class Pack(msgspec.Struct, frozen=True, array_like=True):
     """One pack: where its frame lies in the archive, and what it must be."""
@@ -25,11 +31,12 @@ class Pack(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Patch(msgspec.Struct, frozen=True, array_like=True):
-    """The installed file that a patch of `length` bytes is applied to, and what it must be."""
+    """The installed file that a patch of `length` bytes is applied to, and what it must be; `assembled`: by records."""
 
     length: int
     base: bytes
     sha256: bytes
+    assembled: bool = False
 
 
 class Slice(msgspec.Struct, frozen=True, array_like=True):

@@ -1,5 +1,8 @@
 """What a file is that is no archive as downloaded, so that the refusal says what to do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ospi_supervisor.archive.layout import MANIFEST, is_tar_block, parse_block, root_name
 from ospi_supervisor.errors import ArchiveError
 
@@ -32,6 +35,20 @@ def altered(member: str, detail: str = "son contenu n'est pas celui qui a été 
         f"l'archive est altérée ({member} : {detail}) ; téléchargez-la de nouveau depuis l'Espace utilisateur",
         code="tampered",
     )
+
+
+@contextmanager
+def foreign_errors_refused(member: str, detail: str) -> Iterator[None]:
+    """Whatever a library raises over bytes that nobody has proven says that they are not what was signed.
+
+    Libraries do not list what odd bytes make them raise (a KeyError for a kind of key, a RecursionError…).
+    """
+    try:
+        yield
+    except (ArchiveError, MemoryError):
+        raise
+    except Exception as error:
+        raise altered(member, detail) from error
 
 
 def unsigned(detail: str) -> ArchiveError:

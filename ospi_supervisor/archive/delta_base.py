@@ -2,7 +2,7 @@
 
 from ospi_supervisor.archive.entries import Entry, EntryKind, display
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.recognise import wrong_base
+from ospi_supervisor.archive.refusals import wrong_base
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord, intact
 from ospi_supervisor.domain.manifest import ArchiveKind
 

@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ospi_supervisor.archive.base import check_base, missing
+from ospi_supervisor.archive.delta_base import check_base, missing
 from ospi_supervisor.archive.entries import Entry, EntryKind, display
-from ospi_supervisor.archive.jobs import Inode, Job, Keep, Kept, Pack, Patch, Slice, Unpack
-from ospi_supervisor.archive.layout import INDEX
+from ospi_supervisor.archive.layout import INDEX, MAX_PATCHED
+from ospi_supervisor.archive.messages import Inode, Job, Keep, Kept, Pack, Patch, Slice, Unpack
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.recognise import altered
+from ospi_supervisor.archive.refusals import altered
 from ospi_supervisor.archive.tree import InstalledTree, Item, TreeRecord, below, links_refreshed
 from ospi_supervisor.archive.unpackers import Unpackers, unpackers
-from ospi_supervisor.files import durable_tree
+from ospi_supervisor.system.files import durable_tree
 
 _BATCH = 256  # files in one job: enough to hide the pipe, few enough to share evenly
 
@@ -55,7 +55,7 @@ def stage(
             staging.make_folders(target)
             with unpackers(archive.file.fileno(), target, source) as workers:
                 staging.keep(workers, hard_links)
-                staging.unpack(workers)
+                staging.unpack(workers, target)
             staging.finish_names(target)
     finally:
         os.close(target)
@@ -90,6 +90,8 @@ class _Staging:
         self._empty: list[Entry] = []
         self._progress, self._check = progress, check
         self._weight_done = 0
+        self._percent = 0.0
+        self._long: list[Unpack] = []
         self._kept = self._sort_out()
         self._weight = len(self._kept) * _KEPT_WEIGHT + sum(pack.length for pack in self._packs) or 1
 
@@ -158,16 +160,22 @@ class _Staging:
                 if item.inode is not None:
                     item.inode = newest.get(item.inode.ino, item.inode)
 
-    def unpack(self, workers: Unpackers) -> None:
+    def unpack(self, workers: Unpackers, target: int) -> None:
         """Prove every pack and write the wanted files."""
+
+        def check() -> None:
+            self._check()
+            self._tell(sum(written(target, job) for job in self._long))
 
         def on_done(job: Job, inodes: list[Inode | None]) -> None:
             assert isinstance(job, Unpack)  # noqa: S101 - only such jobs are given below
+            if job in self._long:
+                self._long.remove(job)
             self._inodes.update((file.path, inode) for file, inode in zip(job.files, inodes, strict=True) if inode)
             self._advance(sum(pack.length for pack in job.packs))
 
         workers.run(self._long_patches(), on_done, self._check, most=1)
-        workers.run(self._unpack_jobs(), on_done, self._check)
+        workers.run(self._unpack_jobs(), on_done, check)
 
     def _long_patches(self) -> Iterator[Unpack]:
         """Those that hold two files of some size in memory, each alone."""
@@ -177,7 +185,9 @@ class _Staging:
                     yield Unpack([self._packs[number]], [self._slice(entry)])
 
     def _is_long_patch(self, entry: Entry) -> bool:
-        return entry.base is not None and entry.size + self._installed[entry.base].size > _LONG_PATCH
+        if entry.base is None or entry.size > MAX_PATCHED:
+            return False
+        return entry.size + self._installed[entry.base].size > _LONG_PATCH
 
     def _unpack_jobs(self) -> Iterator[Unpack]:
         """Long files first, so that no unpacker is left alone with one at the end."""
@@ -187,7 +197,8 @@ class _Staging:
                 if self._is_long(entry, number):
                     span = self._span(entry, number)
                     covered.update(range(number, number + len(span)))
-                    yield Unpack(span, [self._slice(entry)])
+                    self._long.append(Unpack(span, [self._slice(entry)]))
+                    yield self._long[-1]
         for start in range(0, len(self._empty), _BATCH):
             yield Unpack([], [self._slice(entry) for entry in self._empty[start : start + _BATCH]])
         for number, pack in enumerate(self._packs):
@@ -202,19 +213,21 @@ class _Staging:
     def _slice(self, entry: Entry) -> Slice:
         patch = None
         if entry.base is not None and entry.length is not None:
-            patch = Patch(entry.length, self._installed[entry.base].path, entry.base)
+            base = self._installed[entry.base].path
+            patch = Patch(entry.length, base, entry.base, assembled=entry.size > MAX_PATCHED)
         return Slice(entry.path, entry.offset, entry.size, entry.mode, entry.sha256, patch)
 
     def _is_long(self, entry: Entry, number: int) -> bool:
-        return entry.base is None and entry.offset + entry.size > self._packs[number].unpacked
+        is_patch = entry.base is not None and entry.size <= MAX_PATCHED
+        return not is_patch and entry.offset + _stored(entry) > self._packs[number].unpacked
 
     def _span(self, entry: Entry, first: int) -> list[Pack]:
         """The packs that a long file fills, whole and alone."""
         last, size = first, 0
-        while size < entry.size and last < len(self._packs):
+        while size < _stored(entry) and last < len(self._packs):
             size += self._packs[last].unpacked
             last += 1
-        if size != entry.size or entry.offset:
+        if size != _stored(entry) or entry.offset:
             raise altered(INDEX, f"paquets de {display(entry.path)} incohérents")
         return self._packs[first:last]
 
@@ -244,7 +257,26 @@ class _Staging:
 
     def _advance(self, weight: int) -> None:
         self._weight_done += weight
-        self._progress(min(100.0, 100 * self._weight_done / self._weight))
+        self._tell(0)
+
+    def _tell(self, under_way: int) -> None:
+        self._percent = max(self._percent, min(100.0, 100 * (self._weight_done + under_way) / self._weight))
+        self._progress(self._percent)
+
+
+def written(target: int, job: Unpack) -> int:
+    """How much of a long file's packs is in the file below `target` already."""
+    file = job.files[0]
+    try:
+        there = os.stat(file.path, dir_fd=target).st_size
+    except FileNotFoundError:
+        return 0
+    return sum(pack.length for pack in job.packs) * there // file.size
+
+
+def _stored(entry: Entry) -> int:
+    """How many bytes of packs `entry` takes."""
+    return entry.size if entry.length is None else entry.length
 
 
 _LONG_PATCH = 16 * 1024**2  # bytes before and after, together
