@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from ospi_supervisor.config import ServiceTable
+from ospi_supervisor.config.tables import ServiceTable
 from ospi_supervisor.errors import PlatformError
-from ospi_supervisor.files import write_atomically
-from ospi_supervisor.platform.processes import end_group, spawn
+from ospi_supervisor.platform.processes import end_group, spawn, watched
+from ospi_supervisor.system.files import write_atomically
+from ospi_supervisor.system.probes import write_refusal
 
 UNITS_DIR = Path("/etc/systemd/system")
 HOLD_DROP_IN = "ospi-superviseur.conf"
@@ -22,8 +23,9 @@ LAST_POLL_SECONDS = 0.5
 LAST_LINES = 5
 UP = ("active", "reloading")
 SETTLED = ("active", "inactive", "failed")
-CANNOT_TELL = frozenset({4, 126, 127})
-"""Exit codes of `status` that say nothing of the service: unknown (LSB), not executable, not found (shells)."""
+STOPPED = frozenset({1, 2, 3})
+"""Exit codes of `status` that say that the service does not run (LSB: dead, dead, stopped). Any other but 0 is an error
+of the command, which says nothing of the service."""
 
 
 class Driver(Protocol):
@@ -32,6 +34,9 @@ class Driver(Protocol):
     @property
     def name(self) -> str:
         """What the administrator calls it."""
+
+    def check_hold(self) -> None:
+        """PlatformError where `prepare_hold` would fail."""
 
     def prepare_hold(self) -> None:
         """Have the machine's boot respect the hold, where that takes something."""
@@ -42,8 +47,9 @@ class Driver(Protocol):
     def start(self) -> None:
         """Start it unless it runs; PlatformError where it does not run in time."""
 
-    def stop(self) -> None:
-        """Stop it unless it is stopped; PlatformError where it still runs after its time."""
+    def stop(self, *, runs: bool = False) -> None:
+        """Stop it unless it is stopped, which is not asked where it is known to run (`runs`); PlatformError where it
+        still runs after its time."""
 
 
 class CommandDriver:
@@ -58,13 +64,16 @@ class CommandDriver:
         self._table = table
         self._account = account
 
+    def check_hold(self) -> None:
+        """Nothing to prepare, nothing to check."""
+
     def prepare_hold(self) -> None:
         """Nothing: such a service is started by nothing that we could make respect the hold."""
 
     def is_running(self) -> bool:
         """Whether the `status` command says so; PlatformError where it cannot tell."""
         code, output = self._run("status", self._table.status)
-        if code in CANNOT_TELL or code < 0:
+        if code != 0 and code not in STOPPED:
             raise PlatformError(
                 f"la commande « status » du service « {self.name} » ne dit pas s'il fonctionne"
                 f" (code {code}){_last_lines(output)}"
@@ -76,9 +85,9 @@ class CommandDriver:
         if not self.is_running():
             self._change("start", self._table.start, "ne démarre pas", self.is_running)
 
-    def stop(self) -> None:
+    def stop(self, *, runs: bool = False) -> None:
         """Run the `stop` command and wait until `status` agrees."""
-        if self.is_running():
+        if runs or self.is_running():
             self._change("stop", self._table.stop, "ne s'arrête pas", lambda: not self.is_running())
 
     def _change(self, word: str, command: str | None, failure: str, reached: Callable[[], bool]) -> None:
@@ -101,15 +110,14 @@ class CommandDriver:
                 raise PlatformError(
                     f"la commande « {word} » du service « {self.name} » ne peut pas être lancée : {error}"
                 ) from error
-            try:
-                code = process.wait(self._table.timeout)
-            except subprocess.TimeoutExpired as error:
-                end_group(process)
-                raise PlatformError(
-                    f"la commande « {word} » du service « {self.name} » n'a pas fini en"
-                    f" {self._table.timeout:g} secondes{_last_lines(_read(output.fileno()))}"
-                ) from error
-            return code, _read(output.fileno())
+            with watched(process) as watch:
+                if not watch.has_ended(self._table.timeout):
+                    end_group(process)
+                    raise PlatformError(
+                        f"la commande « {word} » du service « {self.name} » n'a pas fini en"
+                        f" {self._table.timeout:g} secondes{_last_lines(_read(output.fileno()))}"
+                    )
+            return process.returncode, _read(output.fileno())
 
 
 class SystemdDriver:
@@ -121,6 +129,14 @@ class SystemdDriver:
         self._timeout = table.timeout
         self._hold = hold
         self._drop_in = units_dir / f"{self._unit}.d" / HOLD_DROP_IN
+
+    def check_hold(self) -> None:
+        """PlatformError where the folder of units cannot be written in."""
+        if (refusal := write_refusal(self._drop_in.parent)) is not None:
+            raise PlatformError(
+                f"le service « {self.name} » ne pourrait pas être retenu : {self._drop_in.parent} ({refusal}) ; rendez"
+                " ce dossier modifiable"
+            )
 
     def prepare_hold(self) -> None:
         """Give the unit a drop-in that keeps it from starting while the hold is there; done once."""
@@ -161,9 +177,9 @@ class SystemdDriver:
             _wait(lambda: self._state() in SETTLED, self._timeout)
             self._expect(self._state() in UP, "ne démarre pas", output)
 
-    def stop(self) -> None:
+    def stop(self, *, runs: bool = False) -> None:
         """Stop the unit, by force after its time, and wait until nothing of it runs."""
-        if self._is_stopped():
+        if not runs and self._is_stopped():
             return
         output = self._systemctl("stop", "--no-block", self._unit)
         if not _wait(self._is_stopped, self._timeout):

@@ -3,21 +3,20 @@
 import secrets
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import Literal
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
 from urllib3 import BaseHTTPResponse, exceptions
 from urllib3.util import parse_url
 
-from ospi_supervisor.config import PlatformTable
+from ospi_supervisor.config.tables import PlatformTable
 from ospi_supervisor.domain.versions import is_same
 from ospi_supervisor.errors import PlatformError, RefusedError
-from ospi_supervisor.watch import Limits, Watch, WatchedHTTP, WatchedHTTPS
+from ospi_supervisor.system.deadlines import Limits, Watch, WatchedHTTP, WatchedHTTPS
 
 VERSION_HEADER = "X-OSPI-Version"
 MAINTENANCE_HEADER = "X-OSPI-Maintenance"
@@ -29,6 +28,8 @@ LEAST_ANSWER_SECONDS = 1.0
 """What the last question of a wait is given, however little is left of it."""
 FIRST_POLL_SECONDS = 0.02
 LAST_POLL_SECONDS = 1.0
+SILENCE_SECONDS = 10.0
+"""What stops may still answer for so long after its service is stopped."""
 SETTLED_SECONDS = 0.2
 """A platform that is well is looked at once more after so long: some services answer once and die."""
 
@@ -36,8 +37,6 @@ _LIMITS = Limits(connect=3.0, silence=ANSWER_SECONDS, window=ANSWER_SECONDS, rat
 _HEADERS = {"Connection": "close", "Cache-Control": "no-cache", "User-Agent": "superviseur-ospi"}
 _PORTS = {"http": 80, "https": 443}
 _NETWORK_ERRORS = (exceptions.HTTPError, HTTPException, OSError)
-
-PublicView = Literal["platform", "maintenance"]
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,15 @@ class HealthFacts:
     ok: bool
     version: str | None
     error: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an address answered, no redirect followed."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Health:
@@ -76,6 +84,14 @@ class Health:
             return HealthFacts(False, version, f"{url} annonce la version {version} au lieu de {expected_version}")
         return HealthFacts(True, version, None)
 
+    def answer(self, url: str) -> Answer:
+        """What another address of this server answers; PlatformError where that is nothing."""
+        try:
+            with self._get(url, time.monotonic() + ANSWER_SECONDS) as response:
+                return Answer(response.status, response.headers, response.read(MAX_ANSWER_BYTES))
+        except _NETWORK_ERRORS as error:
+            raise PlatformError(f"{url} ne répond pas : {_words(error)}") from error
+
     def wait(self, expected_version: str | None, deadline: float, beat: Callable[[], None]) -> None:
         """Ask until the platform is well, twice, for `deadline` seconds at most; PlatformError with its last answer.
 
@@ -98,6 +114,19 @@ class Health:
                 )
             time.sleep(pause)
             pause = min(pause * 1.2, LAST_POLL_SECONDS)
+
+    def wait_for_silence(self, patience: float = SILENCE_SECONDS) -> None:
+        """Wait until nothing well answers on the health address any more; PlatformError where it still does after
+        `patience` seconds: then something of the platform runs that is none of its services, or that they lie about.
+        """
+        deadline = time.monotonic() + patience
+        while self.check(None, LEAST_ANSWER_SECONDS).ok:
+            if time.monotonic() > deadline:
+                raise PlatformError(
+                    f"{self._platform.health_url} répond encore alors que les services sont arrêtés : un service manque"
+                    " dans platform.services, ou sa commande « status » se trompe ; complétez la configuration"
+                )
+            time.sleep(FIRST_POLL_SECONDS)
 
     def public(self) -> str:
         """What a user gets at the public address: "platform", "maintenance", or the words of an error.

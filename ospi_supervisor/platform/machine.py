@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain.plan import Room
 from ospi_supervisor.domain.prerequisites import Disk, MachineFacts
-from ospi_supervisor.mounts import missing_mounts
 from ospi_supervisor.platform.health import Health
+from ospi_supervisor.system.mounts import missing_mounts
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -35,7 +35,7 @@ def measure(config: Config, installed_version: str, needed: Room = NOTHING) -> M
     return MachineFacts(
         platform_version=installed_version,
         cores=usable_cores(),
-        memory=psutil.virtual_memory().total,
+        memory=machine_memory(),
         disks=tuple(disks(config, needed)),
         os_id=system.id,
         os_version=system.version,
@@ -57,6 +57,11 @@ def operating_system() -> OperatingSystem:
         version=facts.get("VERSION_ID", ""),
         name=facts.get("PRETTY_NAME", "système inconnu"),
     )
+
+
+def machine_memory() -> int:
+    """The machine's memory, in bytes."""
+    return int(psutil.virtual_memory().total)
 
 
 def boot_id() -> str:

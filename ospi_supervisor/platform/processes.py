@@ -4,13 +4,15 @@ import os
 import pwd
 import re
 import resource
+import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TypedDict
 
 import psutil
 
@@ -21,6 +23,9 @@ TERM_PATIENCE_SECONDS = 5.0
 
 KILL_PATIENCE_SECONDS = 5.0
 """How long killing may take: longer, and something is wrong with the machine."""
+
+LOOK_SECONDS = 0.02
+"""How often a child is looked at where the kernel does not tell its end."""
 
 MARKED_LIMIT = resource.RLIMIT_RTTIME
 """Where a mark is carried: a limit that means nothing to programs of ordinary priority. Whatever a program starts has
@@ -37,24 +42,27 @@ def spawn(
     output: IO[bytes] | int,
     env: Mapping[str, str] | None = None,
     mark: int | None = None,
+    given: int = subprocess.DEVNULL,
+    preparation: Callable[[], None] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `command` in a session of its own, as `account` when we are root. OSError where it cannot start.
 
     Nothing of the worker is inherited but the four variables of `base_environment`: no lock's descriptor, no
     standard input, no controlling terminal. A daemon that the command leaves survives the worker; `kill_marked` finds
-    those of a command started with a `mark`.
+    those of a command started with a `mark`. Its standard input is empty unless something is `given`; `preparation` is
+    done in the child, instead of the mark.
     """
-    preparation = None if mark is None else partial(resource.setrlimit, MARKED_LIMIT, (mark, mark))
+    marking = None if mark is None else partial(resource.setrlimit, MARKED_LIMIT, (mark, mark))
     return subprocess.Popen(
         [str(part) for part in command],
         cwd=cwd,
         env={**base_environment(account), **(env or {})},
-        stdin=subprocess.DEVNULL,
+        stdin=given,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,
         umask=0o022,
-        preexec_fn=preparation,
+        preexec_fn=preparation or marking,
         **_identity(account),
     )
 
@@ -70,14 +78,52 @@ def base_environment(account: str | None) -> dict[str, str]:
     }
 
 
+class Watch:
+    """Tells the end of a child at once where the kernel can (a pidfd: Linux 5.3), else within `LOOK_SECONDS`."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        try:
+            self._pidfd: int | None = os.pidfd_open(process.pid)
+        except OSError:
+            self._pidfd = None
+
+    def has_ended(self, seconds: float, unless_readable: int | None = None) -> bool:
+        """Whether it ends within `seconds`; a look at once where there is something to read in that descriptor."""
+        deadline = time.monotonic() + seconds
+        poll = select.poll()
+        for descriptor in (self._pidfd, unless_readable):
+            if descriptor is not None:
+                poll.register(descriptor, select.POLLIN)
+        while self._process.poll() is None:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            ready = poll.poll(1000 * (left if self._pidfd is not None else min(left, LOOK_SECONDS)))
+            if any(descriptor == unless_readable for descriptor, _ in ready):
+                return False
+        return True
+
+    def close(self) -> None:
+        """Watch no more."""
+        if self._pidfd is not None:
+            os.close(self._pidfd)
+
+
+@contextmanager
+def watched(process: subprocess.Popen[bytes]) -> Iterator[Watch]:
+    """Watch for the end of a child while the block runs."""
+    with closing(Watch(process)) as watch:
+        yield watch
+
+
 def end_group(process: subprocess.Popen[bytes]) -> None:
     """End a process and its whole group: asked first, then killed. Its leader is reaped when this returns."""
     _signal_group(process.pid, signal.SIGTERM)
-    try:
-        process.wait(TERM_PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        _signal_group(process.pid, signal.SIGKILL)
-        process.wait()
+    with watched(process) as watch:
+        if not watch.has_ended(TERM_PATIENCE_SECONDS):
+            _signal_group(process.pid, signal.SIGKILL)
+            process.wait()
     _signal_group(process.pid, signal.SIGKILL)
 
 
@@ -162,7 +208,13 @@ def _signal_group(group: int, number: signal.Signals) -> None:
         return  # the whole group has ended
 
 
-def _identity(account: str | None) -> dict[str, Any]:
+class _Identity(TypedDict, total=False):
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+def _identity(account: str | None) -> _Identity:
     """The arguments of Popen that change the account: only root can, and only root needs to."""
     if os.geteuid() != 0 or account is None:
         return {}

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from ospi_supervisor.config import Config, parse_config
+from ospi_supervisor.config.tables import Config, parse_config
 from tests.support.system import free_port, require_root
 
 Handle = Callable[[BaseHTTPRequestHandler], None]

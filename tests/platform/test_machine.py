@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain.plan import DataWeight, Room
-from ospi_supervisor.mounts import missing_mounts
 from ospi_supervisor.platform.machine import disks, measure, usable_cores
+from ospi_supervisor.system.mounts import missing_mounts
 from tests.platform.conftest import Handle, Stub, reply
 
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a file system of its own on every Linux

@@ -1,5 +1,6 @@
 """The maintenance page in a real browser: what it shows, and how it goes back to the platform."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.events import RESTORING
 from ospi_supervisor.platform.health import Health
-from ospi_supervisor.platform.switch import MaintenanceSwitch
+from ospi_supervisor.platform.maintenance import MaintenanceSwitch
 from tests.platform.conftest import Handle, Stub, reply
 
 pytestmark = pytest.mark.system
@@ -80,6 +82,27 @@ def test_the_page_shows_where_the_update_is(gate: Gate, page: Page) -> None:
     expect(page.get_by_text("Service informatique, poste 1234")).to_be_visible()
     assert page.get_by_role("progressbar").get_attribute("aria-valuenow") == "42"
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_hours_are_the_servers_whatever_the_readers_clock_and_zone(gate: Gate, browser: Browser) -> None:
+    written = datetime.now(UTC).astimezone()
+    with browser.new_context(timezone_id="Pacific/Auckland") as elsewhere:
+        page = elsewhere.new_page()
+        page.clock.install(time=written - timedelta(days=3))
+        page.goto(gate.stub.url)
+        expect(page.locator("#since")).to_have_text(
+            re.compile(rf"^{written - timedelta(minutes=7):%H h %M} \([78] min\)")
+        )
+        expect(page.locator("#until")).to_have_text(f"vers {written + timedelta(hours=1):%H h %M}")
+
+
+def test_a_backup_that_is_restored_by_hand_is_no_update(gate: Gate, page: Page) -> None:
+    gate.switch.write_status(RESTORING, 37, datetime.now(UTC), None, "Restauration de manuelle-1")
+    page.goto(gate.stub.url)
+    expect(page.locator("h1")).to_have_text("Maintenance en cours")
+    expect(page.locator("#message")).to_have_text("La plateforme est temporairement indisponible.")
+    expect(page.locator("#phase")).to_have_text("Restauration de manuelle-1")
+    expect(page.locator("#detail")).to_have_text("37 %")
 
 
 def test_it_goes_back_by_itself_to_the_address_asked_for(gate: Gate, page: Page) -> None:

@@ -10,11 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ospi_supervisor.config import Config, ServiceTable
+from ospi_supervisor.config.tables import Config, ServiceTable
 from ospi_supervisor.errors import PlatformError
+from ospi_supervisor.platform.drivers import SystemdDriver
 from ospi_supervisor.platform.health import Health
+from ospi_supervisor.platform.maintenance import MaintenanceSwitch
 from ospi_supervisor.platform.services import Services
-from ospi_supervisor.platform.switch import MaintenanceSwitch
 from tests.support.system import wait_until
 from tests.support.tmpfs import fill, small_disk
 
@@ -35,12 +36,12 @@ esac
 def make_service(tmp_path: Path) -> Iterator[Callable[..., ServiceTable]]:
     """Services whose daemons are killed when the test ends."""
 
-    def make(name: str, *, ignore: str = "", timeout: float = 5, **commands: str) -> ServiceTable:
+    def make(name: str, *, ignore: str = "", timeout: float = 5, late: bool = False, **commands: str) -> ServiceTable:
         control = tmp_path / f"{name}.sh"
         control.write_text(CONTROL.format(folder=tmp_path, name=name, ignore=ignore))
         control.chmod(0o755)
         words = {word: f"'{control}' {word}" for word in ("start", "stop", "status")}
-        return ServiceTable(name=name, timeout=timeout, **{**words, **commands})
+        return ServiceTable(name=name, timeout=timeout, held_until_open=late, **{**words, **commands})
 
     yield make
     for path in tmp_path.glob("*.pid"):
@@ -67,6 +68,28 @@ def test_services_stop_in_reverse_order_and_start_again(
         "stop portail",
         "stop base",
     ]
+
+
+def test_what_is_held_until_the_release_is_opened_starts_last(
+    make_service: Callable[..., ServiceTable], tmp_path: Path
+) -> None:
+    services = Services([make_service("base"), make_service("interface", late=True)], tmp_path / "hold", None)
+    services.start()
+    services.stop()
+    assert {path.name for path in tmp_path.glob("hold*")} == {"hold", "hold-until-open"}
+    services.start(but_late=True)
+    assert services.running() == {"base": True, "interface": False}
+    assert {path.name for path in tmp_path.glob("hold*")} == {"hold-until-open"}  # a boot does not start it either
+    services.start()
+    assert services.running() == {"base": True, "interface": True}
+    assert list(tmp_path.glob("hold*")) == []
+
+
+def test_the_unit_of_what_is_held_longer_has_its_hold(tmp_path: Path) -> None:
+    tables = [ServiceTable(name="base", systemd="base"), ServiceTable(name="hl7", systemd="hl7", held_until_open=True)]
+    services = Services(tables, tmp_path / "hold", None)
+    holds = [driver._hold for driver in services._drivers if isinstance(driver, SystemdDriver)]
+    assert holds == [tmp_path / "hold", tmp_path / "hold-until-open"]
 
 
 def test_only_those_that_are_named_start_and_the_others_are_told(
@@ -112,7 +135,7 @@ def test_a_daemon_survives_the_process_that_started_it(
     """The worker may be killed with its whole process group; the platform goes on."""
     table = make_service("portail")
     script = (
-        "import sys, time; from pathlib import Path; from ospi_supervisor.config import ServiceTable;"
+        "import sys, time; from pathlib import Path; from ospi_supervisor.config.tables import ServiceTable;"
         "from ospi_supervisor.platform.services import Services;"
         f"Services([ServiceTable(name='portail', start={table.start!r}, stop={table.stop!r}, status={table.status!r})],"
         f" Path({str(tmp_path / 'hold')!r}), None).start(); print('started', flush=True); time.sleep(60)"

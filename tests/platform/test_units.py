@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.config import Config, ServiceTable
+from ospi_supervisor.config.tables import Config, ServiceTable
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.platform import drivers
 from ospi_supervisor.platform.drivers import SystemdDriver, hold_drop_in
-from ospi_supervisor.platform.systemd import WEB_UNIT, WORKER_UNIT, render_units
+from ospi_supervisor.platform.units import WEB_UNIT, WORKER_UNIT, render_units
 from tests.support.system import require_program
 
 SYSTEMCTL = """#!/usr/bin/env python3
@@ -74,7 +74,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeSystemd:
     systemctl.write_text(SYSTEMCTL.format(folder=str(tmp_path)))
     systemctl.chmod(0o755)
     monkeypatch.setenv("PATH", f"{systemctl.parent}:/usr/bin:/bin")
-    monkeypatch.setattr(drivers, "KILL_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(drivers, "KILL_PATIENCE_SECONDS", 5.0)  # a program's start on a busy machine, several times
     fake = FakeSystemd(tmp_path, tmp_path / "hold")
     fake.knows(portail={})
     return fake
@@ -219,3 +219,42 @@ def test_the_drop_in_is_correct(tmp_path: Path) -> None:
 def test_verify_would_see_a_mistake(tmp_path: Path) -> None:
     (tmp_path / "portail.service").write_text("[Service]\nExecStart=/bin/true\nTimeoutStopSec=forever\n")
     assert "Failed to parse" in verify(tmp_path, "./portail.service")
+
+
+@pytest.mark.system
+def test_what_systemd_says_of_their_exposure(make_config: Callable[..., Config], tmp_path: Path) -> None:
+    """Lower is better, of ten. What the worker's lacks is told in the unit, with its reason."""
+    require_program("systemd-analyze")
+    for name, most in ((WEB_UNIT, 1.9), (WORKER_UNIT, 6.0)):
+        unit = tmp_path / name
+        unit.write_text(render_units(make_config(), tmp_path / "supervisor.toml")[name], encoding="utf-8")
+        command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        exposure = float(said.rpartition("exposure level for ")[2].split(": ")[1].split()[0])
+        assert exposure <= most, said
+
+
+@pytest.mark.system
+def test_an_instances_units_are_its_own(make_config: Callable[..., Config], tmp_path: Path) -> None:
+    units = render_units(make_config(supervisor={"instance": "pmsi"}), tmp_path / "supervisor.toml")
+    assert set(units) == {"ospi-supervisor-pmsi-web.service", "ospi-supervisor-pmsi-worker.service"}
+    web = units["ospi-supervisor-pmsi-web.service"]
+    assert "User=ospi-web-pmsi\n" in web
+    assert "Wants=ospi-supervisor-pmsi-worker.service\n" in web
+
+
+@pytest.mark.system
+def test_the_unit_that_changes_the_program_is_correct(
+    make_config: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where versions stand beside each other, below a folder with a link `current`."""
+    release = tmp_path / "releases" / "1.0"
+    release.mkdir(parents=True)
+    (tmp_path / "current").symlink_to("releases/1.0")
+    monkeypatch.setattr("sys.prefix", str(release / "venv"))
+    units = render_units(make_config(supervisor={"instance": "pmsi"}), tmp_path / "supervisor.toml")
+    name = "ospi-supervisor-pmsi-change.service"
+    assert f"ExecStart={tmp_path}/current/bin/ospi-supervisor " in units["ospi-supervisor-pmsi-worker.service"]
+    (tmp_path / name).write_text(units[name], encoding="utf-8")
+    assert verify(tmp_path, name) == ""
+    assert f"ConditionPathExists={tmp_path}/change/order\n" in units[name]

@@ -11,8 +11,9 @@ from threading import Event, Thread
 import pytest
 import urllib3
 
-from ospi_supervisor.config import Config
-from ospi_supervisor.platform.proxy import Kind, render_proxy
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.proxies import Kind
+from ospi_supervisor.platform.proxies import render_proxy
 from tests.platform.conftest import reply
 from tests.platform.proxied import Site, running_site
 

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.config import Config
+from ospi_supervisor import __version__
+from ospi_supervisor.config.tables import Config
 from ospi_supervisor.errors import ConfigurationError, PlatformError
 from ospi_supervisor.platform.health import Health
-from ospi_supervisor.platform.switch import MaintenanceSwitch, is_emptied_by_a_reboot
+from ospi_supervisor.platform.maintenance import MaintenanceSwitch, is_emptied_by_a_reboot
 from tests.platform.conftest import Handle, Stub, reply
 
 NOON = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -41,6 +42,27 @@ def test_prepared_pages_hold_name_message_and_contact_escaped(make_config: Calla
     for path in config.maintenance.page_dir.iterdir():
         assert "{{" not in path.read_text()
         assert path.stat().st_mode & 0o777 == 0o644
+
+
+def test_links_that_an_account_put_in_the_folder_are_not_followed(
+    make_config: Callable[..., Config], tmp_path: Path
+) -> None:
+    config, root = make_config(), tmp_path / "root"
+    root.write_text("precious")
+    page = config.maintenance.page_dir
+    page.mkdir(parents=True)
+    for name in ("status.json", ".status.json.new", "index.html"):
+        (page / name).symlink_to(root)
+    switch = make_switch(config)
+    switch.prepare()
+    switch.write_status("migrate", 1, NOON, None, "…")
+    assert json.loads((page / "status.json").read_text())["phase"] == "migrate"
+    config.maintenance.flag.parent.mkdir(parents=True, exist_ok=True)
+    config.maintenance.flag.symlink_to(tmp_path / "made")
+    with pytest.raises(PlatformError):
+        switch.on()
+    assert root.read_text() == "precious"
+    assert not (tmp_path / "made").exists()
 
 
 def test_the_pages_need_nothing_from_elsewhere(make_config: Callable[..., Config]) -> None:
@@ -78,10 +100,13 @@ def test_status_has_the_contracts_keys_and_goes_with_the_flag(make_config: Calla
     path = config.maintenance.page_dir / "status.json"
     switch.write_status("migrate", 41.96, NOON, None, "Colonne « durée »")
     switch.on()
-    assert json.loads(path.read_text()) == {
+    status = json.loads(path.read_text())
+    assert datetime.fromisoformat(status.pop("started_at")) == NOON
+    assert status == {
+        "format": 2,
+        "written_by": __version__,
         "phase": "migrate",
         "percent": 42.0,
-        "started_at": "2026-11-20T12:00:00+00:00",
         "expected_end_at": None,
         "message": "Colonne « durée »",
     }
