@@ -3,14 +3,14 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
+from ospi_supervisor.backup import postgres, sqlite
 from ospi_supervisor.backup.meter import nothing
-from ospi_supervisor.backup.postgres import PostgresDatabase
 from ospi_supervisor.backup.psql import read_password
-from ospi_supervisor.backup.sqlite import SqliteDatabase
-from ospi_supervisor.config import DatabaseTable
+from ospi_supervisor.backup.record import Facts
+from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import ConfigurationError
 
 ANSWER_PAUSE_SECONDS = 0.5
@@ -40,25 +40,73 @@ class Database(Protocol):
     def size(self) -> int:
         """How many bytes it takes now."""
 
+    def mark(self) -> int:
+        """A number that is another once something was written in it: so many rows more, where it `counts_rows`."""
+
+    @property
+    def counts_rows(self) -> bool:
+        """What `mark` is."""
+
+    def dumped(self, to: Path) -> int:
+        """How many of the bytes that `size` gives are, about, in a dump under way to `to`."""
+
+    def restored(self, facts: Facts) -> int:
+        """How many of the bytes that `size` will give are there while `restore` is at work with these facts."""
+
     def files(self) -> frozenset[Path]:
         """The files which are the database's own, left out of the tar."""
 
-    def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> dict[str, Any]:
+    def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> Facts:
         """Write a consistent dump to `to`; the facts returned are handed to `restore`."""
+
+    def load(self, dump: Path, tick: Callable[[], None]) -> None:
+        """Raise where `restore` could not load the whole dump, naming what and why: it is tried out."""
+
+    def way_back(self, tick: Callable[[], None]) -> str | None:
+        """Why `keep` will need a dump, in words; None where it will need none."""
+
+    def keep(self, to: Path, tick: Callable[[], None]) -> Facts:
+        """The present state of a database that nobody uses, as quickly as it can be had, for a way back that may come
+        soon: in `to`, or in the database's own server. The facts returned are handed to `restore`."""
+
+    def settle(self, facts: Facts, to: Path, tick: Callable[[], None]) -> Facts:
+        """Write a lasting dump to `to` of what `keep` left in the server; the facts returned are its own."""
+
+    def forget(self, tick: Callable[[], None]) -> None:
+        """Remove what `keep` left in the server, whole or not, and let the platform in again."""
+
+    def lacks(self, facts: Facts) -> str | None:
+        """What `restore` would miss in the server, in words; None where nothing."""
+
+    def is_as(self, facts: Facts) -> bool:
+        """Whether it is certainly as it was when `dump` or `keep` gave these facts."""
 
     def prove(self, dump: Path, tick: Callable[[], None], *, thorough: bool) -> None:
         """Read the dump back; `thorough` reads every row, else what costs little."""
 
-    def check_same(self, facts: Mapping[str, Any]) -> None:
+    def check_same(self, facts: Facts) -> None:
         """Raise where the configuration names another database than the one of which `dump` gave these facts."""
 
-    def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
-        """Bring the database back to the dump. Killed at any moment, it can be called again."""
+    def restore(self, dump: Path, facts: Facts, tick: Callable[[], None], aside: str) -> list[Path]:
+        """Bring the database back to the dump. Killed at any moment, it can be called again.
+
+        What is no database and stands in the way is set aside, in folders called `aside`: the files are returned.
+        """
 
 
-def make_databases(tables: Iterable[DatabaseTable]) -> list[Database]:
-    """The drivers of the configured databases; ConfigurationError names the one whose address is of no known kind."""
-    return [_make(table) for table in tables]
+ENGINES: Mapping[str, Callable[[DatabaseTable, str | None], Database | None]] = {
+    sqlite.ADDRESS: sqlite.of_table,
+    postgres.ADDRESS: postgres.of_table,
+}
+"""Each kind of database: the form of its addresses, and what makes its driver, or None of another's address."""
+
+
+def make_databases(tables: Iterable[DatabaseTable], account: str | None = None) -> list[Database]:
+    """The drivers of the configured databases; ConfigurationError names the one whose address is of no known kind.
+
+    `account` owns the SQLite files of which the configuration names no other owner.
+    """
+    return [_make(table, account) for table in tables]
 
 
 def wait_for_databases(databases: Sequence[Database], seconds: float) -> None:
@@ -71,19 +119,12 @@ def wait_for_databases(databases: Sequence[Database], seconds: float) -> None:
         time.sleep(ANSWER_PAUSE_SECONDS)
 
 
-def _make(table: DatabaseTable) -> Database:
-    if table.sqlite_file is not None:
-        return SqliteDatabase(table.name, table.sqlite_file)
-    parts = urlsplit(table.url)
-    if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/"):
-        if parts.password:
-            raise ConfigurationError(
-                f"base « {table.name} » : mettez son mot de passe dans un fichier (password_file), non dans l'adresse"
-            )
-        return PostgresDatabase(table.name, table.url, table.password_file)
+def _make(table: DatabaseTable, account: str | None) -> Database:
+    for make in ENGINES.values():
+        if (database := make(table, account)) is not None:
+            return database
     raise ConfigurationError(
-        f"base « {table.name} » : adresse {table.url} non reconnue ;"
-        " attendu sqlite:///CHEMIN/ABSOLU ou postgresql://UTILISATEUR@HÔTE:PORT/NOM"
+        f"base « {table.name} » : adresse {table.url} non reconnue ; attendu {' ou '.join(ENGINES)}"
     )
 
 

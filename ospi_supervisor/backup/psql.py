@@ -1,19 +1,36 @@
-"""PostgreSQL's own client programs, with the address and the password of one declared database."""
+"""PostgreSQL's own client programs, with the address and the password of one declared database.
 
-from collections.abc import Callable
+They talk with a server that others fill, and read what it told: they never run as root.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from ospi_supervisor.backup.children import run
 from ospi_supervisor.backup.meter import nothing
-from ospi_supervisor.backup.words import reason
+from ospi_supervisor.backup.reasons import reason
 from ospi_supervisor.errors import BackupError
+from ospi_supervisor.hands.accounts import Account, account_named
+from ospi_supervisor.hands.lending import Lent, lent, lent_empty, stranger
+from ospi_supervisor.hands.sandbox import is_enclosed
 
+Tick = Callable[[], None]
 MAINTENANCE = "postgres"
 """The server's maintenance database, from which others are renamed, created and dropped."""
 CONNECT_SECONDS = "10"
 NAME_BYTES = 63
+PATIENT = "SET default_transaction_read_only = off; SET statement_timeout = 0; SET lock_timeout = 0;\n"
+"""What the platform's own statements are held to, by settings of its database or role, is not for ours."""
+UNLIMITED = """SELECT datconnlimit = -1 AND rolconnlimit = -1 FROM pg_database, pg_roles
+WHERE datname = current_database() AND rolname = current_user;
+"""
+ROWS_WRITTEN = """SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database
+WHERE datname = current_database();
+"""
 PSQL = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1")
 
 
@@ -24,6 +41,22 @@ class Client:
     name: str
     url: str
     password_file: Path | None
+    account: str | None = None
+    descriptors: tuple[int, ...] = ()
+    """What its programs are handed besides: the address may name a folder by one (`/proc/self/fd/N`)."""
+
+    @property
+    def runs_as(self) -> Account | None:
+        """As whom its programs run: nobody that could be looked into, since they know the password.
+
+        Where there is none, the server knows its clients by their accounts: then as `account`, if one is configured.
+        None for this process' own. BackupError where the machine has no such account.
+        """
+        if not is_enclosed():
+            return None
+        if self.password_file:
+            return stranger()
+        return account_named(self.account) if self.account else None
 
     @property
     def database(self) -> str:
@@ -39,7 +72,12 @@ class Client:
     ) -> list[str]:
         """The lines that psql answers to `sql`. Names are handed over as variables, which psql quotes. BackupError."""
         settings = (f"--set={key}={value}" for key, value in variables.items())
-        return self.run("psql", *PSQL, *settings, database=database, tick=tick, given=sql).strip().splitlines()
+        answer = self.run("psql", *PSQL, *settings, database=database, tick=tick, given=PATIENT + sql)
+        return answer.strip().splitlines()
+
+    def jobs(self, tick: Callable[[], None]) -> int:
+        """How many may work for a dump at a time: each has a session of its own, and their number may be limited."""
+        return 2 if self.ask(UNLIMITED, tick) == ["t"] else 1
 
     def run(
         self,
@@ -49,18 +87,82 @@ class Client:
         database: str | None = None,
         low_priority: bool = False,
         given: str = "",
+        descriptors: Sequence[int] = (),
     ) -> str:
         """What `tool` prints, connected to this database or another of its server. BackupError with its last words."""
         env = {"PGCONNECT_TIMEOUT": CONNECT_SECONDS, "PGAPPNAME": "ospi-supervisor"}
         if self.password_file:
             env["PGPASSWORD"] = read_password(self.password_file)
-        parts = urlsplit(self.url)
-        path = parts.path if database is None else f"/{quote(database, safe='')}"
-        command = (tool, "--no-password", f"--dbname={urlunsplit(parts._replace(path=path))}", *options)
+        command = (tool, "--no-password", f"--dbname={self._address_of(database)}", *options)
         try:
-            return run(command, tick, low_priority=low_priority, given=given, env=env)
+            return self._run(command, tick, low_priority, (*self.descriptors, *descriptors), given, env)
         except BackupError as error:
             raise BackupError(f"base « {self.name} » : {error}") from error
+
+    def _address_of(self, database: str | None) -> str:
+        """The address of another database of the server; our own where it is None."""
+        parts = urlsplit(self.url)
+        place = parts.path if database is None else f"/{quote(database, safe='')}"
+        address = urlunsplit(parts._replace(path=place))
+        return address if parts.netloc else address.replace(":", "://", 1)  # one that names neither role nor host
+
+    def dump(
+        self, to: Path, *options: str, tick: Tick, database: str | None = None, low_priority: bool = False
+    ) -> None:
+        """Have pg_dump fill the new folder `to`. BackupError as `run`."""
+        with _named(lent_empty(to, self.runs_as), to) as place:
+            command = ("pg_dump", "--format=directory", f"--file={place.name}", *options)
+            passed = place.descriptors
+            self.run(*command, tick=tick, database=database, low_priority=low_priority, descriptors=passed)
+
+    def load(
+        self,
+        dump: Path,
+        *options: str,
+        tick: Tick,
+        database: str | None = None,
+        low_priority: bool = False,
+        given: str = "",
+    ) -> None:
+        """Have pg_restore load the folder `dump` into this database, or another of its server. BackupError as `run`."""
+        with _named(lent(dump, self.runs_as), dump) as place:
+            command = ("pg_restore", *options, place.name)
+            passed = place.descriptors
+            self.run(*command, tick=tick, database=database, low_priority=low_priority, given=given, descriptors=passed)
+
+    def read(self, dump: Path, *options: str, tick: Tick, low_priority: bool = False) -> str:
+        """What pg_restore prints of the folder `dump`, connected to no server. BackupError."""
+        with _named(lent(dump, self.runs_as), dump) as place:
+            return self._run(("pg_restore", *options, place.name), tick, low_priority, place.descriptors)
+
+    def _run(
+        self,
+        command: Sequence[str],
+        tick: Tick,
+        low_priority: bool,
+        descriptors: Sequence[int],
+        given: str = "",
+        env: Mapping[str, str] | None = None,
+    ) -> str:
+        return run(
+            command,
+            tick,
+            low_priority=low_priority,
+            given=given,
+            env=env,
+            descriptors=descriptors,
+            account=self.runs_as,
+        )
+
+
+@contextmanager
+def _named(lending: AbstractContextManager[Lent], folder: Path) -> Iterator[Lent]:
+    """What a program says of a folder that is lent to it, by the name that the folder has for us."""
+    with lending as place:
+        try:
+            yield place
+        except BackupError as error:
+            raise BackupError(str(error).replace(place.name, os.fspath(folder))) from error
 
 
 def read_password(path: Path) -> str:

@@ -1,12 +1,12 @@
-"""A restore of a PostgreSQL database tried out on its structure, in a database of its own that is dropped afterwards.
+"""A restore of a PostgreSQL database tried out, in a database of its own that is dropped afterwards.
 
-What a role may dump it may not always make anew: an extension or a setting for superusers, another role's table. An
-update must hear of it while it can still be refused.
+On its structure, at little cost: what a role may dump it may not always make anew (an extension or a setting for
+superusers, another role's table). And on a whole dump: what is readable does not always load. An update must hear of it
+while it can still be refused.
 """
 
 import os
 import re
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,16 +14,16 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from ospi_supervisor.backup import sessions
-from ospi_supervisor.backup.children import run
+from ospi_supervisor.backup import creation as creation_of
+from ospi_supervisor.backup import in_place, sessions
 from ospi_supervisor.backup.meter import nothing
 from ospi_supervisor.backup.psql import MAINTENANCE, Client
+from ospi_supervisor.backup.scratch_server import scratch_server
+from ospi_supervisor.backup.server_room import has_room
 from ospi_supervisor.errors import BackupError
 
 TRIAL = "_ospi_essai_"
 """Between the tried database's name and the number of the process that tries: where that is dead, it is a leftover."""
-NO_SCHEMA = "ospi aucun"
-"""So that pg_restore tells what makes the database itself, and nothing of what is in it."""
 
 
 def rehearse(client: Client, dump: Callable[[Path], None], options: tuple[str, ...], tick: Callable[[], None]) -> None:
@@ -35,6 +35,10 @@ def rehearse(client: Client, dump: Callable[[Path], None], options: tuple[str, .
         with TemporaryDirectory(prefix="ospi-essai-") as folder:
             structure = Path(folder, "structure")
             dump(structure)
+            if in_place.is_needed(client, tick):
+                in_place.check(client, tick)
+                in_place.trial(client, structure, Path(folder, "serveur"), tick)
+                return
             _drop_leftovers(client, tick)
             _try_out(client, structure, options, tick)
     except BackupError as error:
@@ -45,6 +49,26 @@ def rehearse(client: Client, dump: Callable[[Path], None], options: tuple[str, .
         ) from error
 
 
+def load(client: Client, dump: Path, options: tuple[str, ...], tick: Callable[[], None]) -> None:
+    """The same of a whole `dump`, rows and all, at low priority. BackupError with the table and the cause.
+
+    Where the server has no room, or the role may make no database, in one of this program's own, beside the dump.
+    """
+    folder = dump.with_name(f"{dump.name}.essai")
+    try:
+        if in_place.is_needed(client, tick):
+            in_place.trial(client, dump, folder, tick)
+            return
+        _drop_leftovers(client, tick)
+        if has_room(client, tick):
+            _try_out(client, dump, options, tick, low_priority=True)
+            return
+        with scratch_server(client, folder, tick) as scratch:
+            scratch.load(dump, "--create", "--no-tablespaces", *options, tick=tick, low_priority=True)
+    except BackupError as error:
+        raise BackupError(f"sa sauvegarde ne se recharge pas : {error}") from error
+
+
 def _drop_leftovers(client: Client, tick: Callable[[], None]) -> None:
     for name in client.ask("SELECT datname FROM pg_database;", tick, database=MAINTENANCE):
         trial = re.search(rf"{TRIAL}(\d+)$", name)
@@ -52,12 +76,14 @@ def _drop_leftovers(client: Client, tick: Callable[[], None]) -> None:
             sessions.drop(client, name, tick)
 
 
-def _try_out(client: Client, structure: Path, options: tuple[str, ...], tick: Callable[[], None]) -> None:
+def _try_out(
+    client: Client, dump: Path, options: tuple[str, ...], tick: Callable[[], None], *, low_priority: bool = False
+) -> None:
     name = client.beside(f"{TRIAL}{os.getpid()}")
     sessions.drop(client, name, tick)
     try:
-        client.ask(_making(structure, name, tick), tick, database=MAINTENANCE)
-        client.run("pg_restore", *options, str(structure), database=name, tick=tick)
+        client.ask(_making(client, dump, name, tick), tick, database=MAINTENANCE)
+        client.load(dump, *options, database=name, tick=tick, low_priority=low_priority)
     except BaseException:
         with suppress(BackupError):  # the first failure is told; what stays is dropped by a later trial
             sessions.drop(client, name, nothing)
@@ -65,18 +91,10 @@ def _try_out(client: Client, structure: Path, options: tuple[str, ...], tick: Ca
     sessions.drop(client, name, nothing)
 
 
-def _making(structure: Path, name: str, tick: Callable[[], None]) -> str:
-    """What `pg_restore --create` does to make the database and give it its properties, for another `name`.
-
-    Its statements are handed to the server as they are: psql, which root runs, would obey a command among them.
-    """
-    command = ("pg_restore", "--create", f"--schema={NO_SCHEMA}", "--file=/dev/stdout", str(structure))
-    lines = [line for line in run(command, tick).split("\n") if not line.startswith("\\")]
-    encoding = next(line for line in lines if line.startswith("SET client_encoding"))
-    creation = next(line for line in lines if line.startswith("CREATE DATABASE "))
+def _making(client: Client, dump: Path, name: str, tick: Callable[[], None]) -> str:
+    """What `pg_restore --create` does to make the database and give it its properties, for another `name`."""
+    encoding, creation, properties = creation_of.of_dump(client, dump, tick)
     former = creation.removeprefix("CREATE ").partition(" WITH TEMPLATE")[0]
     present = 'DATABASE "{}"'.format(name.replace('"', '""'))
-    rest = "\n".join(line for line in lines if line is not creation)
-    quote = f"$ospi{secrets.token_hex()}$"
-    statements = (f"SELECT {quote}{sql.replace(former, present)}{quote} \\gexec" for sql in (creation, rest))
-    return "\n".join((encoding, *statements))
+    statements = (sql.replace(former, present) for sql in (creation, properties))
+    return creation_of.script(encoding, *statements)

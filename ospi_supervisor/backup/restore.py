@@ -1,22 +1,21 @@
 """The data folders brought back to a snapshot: only what differs is touched, and nothing is deleted."""
 
 import os
-import stat
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from ospi_supervisor.backup import chain
-from ospi_supervisor.backup.attributes import attribute_names
-from ospi_supervisor.backup.listing import QUARANTINE_PREFIX, Entry, Listing, changed, scan
+from ospi_supervisor.backup.listing import Listing, below, changed, scan, sync
 from ospi_supervisor.backup.meter import Meter
+from ospi_supervisor.backup.reasons import shown
 from ospi_supervisor.backup.tarball import extract
-from ospi_supervisor.backup.words import shown
 from ospi_supervisor.errors import BackupError
-from ospi_supervisor.files import fsync_dir
-from ospi_supervisor.mounts import mount_points, sync_trees
+from ospi_supervisor.hands.descent import make_folder
+from ospi_supervisor.hands.folder import QUARANTINE_PREFIX, Entry, FolderHands
+from ospi_supervisor.hands.quarantine import bring_in, carry_out
+from ospi_supervisor.system.mounts import mount_points
 
 NAMED_DIFFERENCES = 3
 
@@ -39,13 +38,14 @@ class FilesRestore:
     """One restore of `data_dirs` from the snapshot in `folders` (see `chain`), taken at `taken_at`.
 
     `left_out` are the paths that are not the folders' business: databases' files, the backups themselves. BackupError
-    where the snapshot holds one of them: it could not be proven to be back.
+    where the snapshot holds one of them: it could not be proven to be back. All is done through `hands`.
     With `trust_times`, what has the inode, size and times that it had then was not touched since: true only while the
     machine has been up. A power cut can keep what was written in place and lose the time of it.
     """
 
     def __init__(
         self,
+        hands: FolderHands,
         folders: Sequence[Path],
         data_dirs: Sequence[Path],
         left_out: frozenset[Path],
@@ -54,9 +54,9 @@ class FilesRestore:
         *,
         trust_times: bool,
     ) -> None:
+        self._hands = hands
         self._data_dirs = data_dirs
         self._trust_times = trust_times
-        self._mounts = mount_points()
         self._left_out = left_out
         self._meter = meter
         self._wanted = chain.wanted(folders)
@@ -66,74 +66,89 @@ class FilesRestore:
                 " ou le dossier des sauvegardes ; rétablissez la configuration d'alors, le temps de restaurer"
             )
         self._sources = chain.sources(folders, self._wanted)
-        self._quarantine_name = f"{QUARANTINE_PREFIX}{taken_at:%Y%m%dT%H%M%SZ}"
-        self._restored = 0
+        self._quarantine_name = quarantine_name(taken_at)
+        self._needed: set[str] = set()
+        self._quarantines: set[Path] = set()
+        self._moved: list[Path] = []
 
-    def bring_back(self) -> None:
-        """Set aside what the snapshot does not have, then extract what is not certainly as it was.
+    def plan(self) -> list[Path]:
+        """The tarballs that will be read: what is not certainly as it was comes from them. BackupError.
 
         Where times can be trusted, a restore after a failed migration takes the time of what the migration changed.
-        Killed and called again, it goes on from whatever state it finds. BackupError.
         """
-        self._set_aside(self._scan())
-        needed = changed(self._scan(), self._wanted) if self._trust_times else set(self._wanted)
-        for path in needed:
-            _strip_attributes(f"/{path}")
-        extract([(tarball, names & needed) for tarball, names in self._sources if names & needed], self._meter.tick)
-        self._restored = len(needed)
+        present = self._scan([folder for folder in self._data_dirs if folder.is_dir()])
+        self._needed = changed(present, self._wanted) if self._trust_times else set(self._wanted)
+        return [tarball for tarball, names in self._sources if names & self._needed]
 
-    def settle(self) -> RestoreReport:
-        """Folders' times, which each file put into them has moved; then the proof, and all of it made durable."""
-        for entry in self._wanted.values():
-            self._meter.tick()
-            if entry.kind == "dir":
-                os.utime(f"/{entry.path}", ns=(entry.mtime_ns, entry.mtime_ns), follow_symlinks=False)
-        self._prove(self._scan())
-        quarantines = tuple(sorted(self._quarantines()))
-        sync_trees((*self._data_dirs, *quarantines))
-        moved = tuple(path for folder in quarantines for path in sorted(folder.rglob("*")) if not _is_folder(path))
-        return RestoreReport(self._restored, quarantines, moved)
+    def weight(self) -> int:
+        """How many bytes of tarballs `bring_back` will read."""
+        return sum(_bytes_of(sources) for folder in self._data_dirs if (sources := self._sources_of(folder)))
 
-    def _scan(self) -> Listing:
-        return scan(self._data_dirs, self._left_out, self._meter.tick)
+    def bring_back(self) -> None:
+        """Set aside what the snapshot does not have, then extract what was planned.
 
-    def _set_aside(self, present: Listing) -> None:
-        moved = "/"
+        Killed and planned again, it goes on from whatever state it finds. BackupError, OSError.
+        """
+        for folder in self._data_dirs:
+            make_folder(folder)
+            self._set_aside(folder)
+        for folder in self._data_dirs:
+            self._extract(folder)
+
+    def _set_aside(self, folder: Path) -> None:
+        name = self._quarantine_name
+        bring_in(folder, name)
+        present = self._scan([folder])
+        known = {f"/{path}" for path, entry in (present | self._wanted).items() if entry.kind == "dir"}
+        hand = self._hands.of(folder)
+        hand.set_aside(self._strangers(present), name, mount_points(), self._meter.tick)
+        found, moved = hand.quarantined(name, below(folder, known), self._meter.tick)
+        within, outside = folder / name, carry_out(folder, name)
+        carried = outside != within
+        self._quarantines |= {outside.parent if carried and place == within else place for place in found}
+        self._moved += [outside / path.relative_to(within) if path.is_relative_to(within) else path for path in moved]
+
+    def _strangers(self, present: Listing) -> list[str]:
+        """What the snapshot does not have; what lies in a folder goes with it."""
+        strangers: list[str] = []
         for path, entry in present.items():
-            self._meter.tick()
-            if path.startswith(moved):
-                continue  # it went with its folder
-            if path not in self._wanted or self._wanted[path].kind != entry.kind:
-                self._move(Path("/", path))
-                moved = f"{path}/"
+            in_the_last = strangers and f"/{path}".startswith(f"{strangers[-1]}/")
+            if not in_the_last and (path not in self._wanted or self._wanted[path].kind != entry.kind):
+                strangers.append(f"/{path}")
+        return strangers
 
-    def _move(self, path: Path) -> None:
-        folder, relative = self._place(path)
-        _make_own(folder)
-        for name in relative.parent.parts:
-            folder = folder / name
-            _make_own(folder)
-        path.rename(_free(folder / relative.name))
-        fsync_dir(folder)
+    def _sources_of(self, folder: Path) -> list[tuple[Path, set[str]]]:
+        needed = set(below(folder, self._needed))
+        return [(tarball, names & needed) for tarball, names in self._sources if names & needed]
 
-    def _place(self, path: Path) -> tuple[Path, Path]:
-        """The quarantine on the file system of `path`, and the name of `path` in it.
+    def _extract(self, folder: Path) -> None:
+        if sources := self._sources_of(folder):
+            folders = [path for path in below(folder, self._needed) if self._wanted[path].kind == "dir"]
+            self._hands.of(folder).strip([f"/{path}" for path in folders], self._meter.tick)
+            extract(folder, sources, self._meter.tick)
+            self._meter.advance(_bytes_of(sources))
 
-        It lies beside the data folder, or within where that folder, or one in it, is a file system of its own.
+    def settle(self, moved: Sequence[Path] = ()) -> RestoreReport:
+        """Folders' times, which each file put into them has moved; then the proof, and all of it made durable.
+
+        What databases had in their way and `moved` is reported too.
         """
-        top = next(folder for folder in self._data_dirs if path.is_relative_to(folder))
-        anchor = path
-        while anchor != top:
-            anchor = anchor.parent
-            if anchor in self._mounts:
-                return anchor / self._quarantine_name, path.relative_to(anchor)
-        return top.parent / self._quarantine_name, path.relative_to(top.parent)
+        for folder in self._data_dirs:
+            paths = below(folder, (path for path, entry in self._wanted.items() if entry.kind == "dir"))
+            times = [(f"/{path}", self._wanted[path].mtime_ns) for path in paths]
+            self._hands.of(folder).set_times(times, self._meter.tick)
+        self._prove(self._scan(self._data_dirs))
+        for folder in self._data_dirs:
+            sync(self._hands, folder, self._meter.tick)
+        self._quarantines |= {self._quarantine_of(path) for path in moved}
+        return RestoreReport(len(self._needed), tuple(sorted(self._quarantines)), (*self._moved, *moved))
 
-    def _quarantines(self) -> set[Path]:
-        """All quarantines of this snapshot's restores, an earlier attempt's included."""
-        places = {folder for top in self._data_dirs for folder in (top.parent, top)}
-        places |= {Path("/", entry.path) for entry in self._wanted.values() if entry.kind == "dir"}
-        return {folder for place in places if _is_folder(folder := place / self._quarantine_name)}
+    def _quarantine_of(self, path: Path) -> Path:
+        return next(folder for folder in path.parents if folder.name == self._quarantine_name)
+
+    def _scan(self, folders: Sequence[Path]) -> Listing:
+        # No snapshot holds what lies too deep to be named: it goes with the first folder that is none of the snapshot.
+        return scan(self._hands, folders, self._left_out, self._meter.tick, reachable=True)
 
     def _prove(self, present: Listing) -> None:
         """BackupError where anything of the snapshot is not as it was then."""
@@ -143,41 +158,15 @@ class FilesRestore:
             raise BackupError(f"{len(differing)} fichiers ne sont pas revenus à leur état sauvegardé : {names}…")
 
 
+def _bytes_of(sources: Sequence[tuple[Path, set[str]]]) -> int:
+    return sum(tarball.stat().st_size for tarball, _ in sources)
+
+
+def quarantine_name(taken_at: datetime) -> str:
+    """What the folders are called of what restores of the snapshot of that time set aside."""
+    return f"{QUARANTINE_PREFIX}{taken_at:%Y%m%dT%H%M%SZ}"
+
+
 def _same(present: Entry | None, entry: Entry) -> bool:
     """Whether all that can be seen without reading it is as recorded; a restored file has another inode and ctime."""
     return present is not None and present._replace(inode=entry.inode, ctime_ns=entry.ctime_ns) == entry
-
-
-def _make_own(folder: Path) -> None:
-    """A folder that nobody else can put anything in; what stands in its place and is none is set aside.
-
-    Quarantines lie among the platform's folders, and their names can be guessed: a link put there would lead elsewhere.
-    """
-    with suppress(FileExistsError):
-        folder.mkdir(mode=0o700)
-        return
-    facts = folder.lstat()
-    if not stat.S_ISDIR(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_mode & 0o022:
-        folder.rename(_free(folder))
-        folder.mkdir(mode=0o700)
-
-
-def _free(path: Path) -> Path:
-    """`path`, or where something stands there the same name with a number."""
-    number, free = 1, path
-    while os.path.lexists(free):
-        number += 1
-        free = path.with_name(f"{path.name}~{number}")
-    return free
-
-
-def _strip_attributes(path: str) -> None:
-    """tar sets a folder's attributes but removes none. Files are made anew."""
-    if os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114 - called for each name
-        for name in attribute_names(path):
-            if name.startswith(("user.", "trusted.")):
-                os.removexattr(path, name, follow_symlinks=False)
-
-
-def _is_folder(path: Path) -> bool:
-    return path.is_dir() and not path.is_symlink()

@@ -22,10 +22,17 @@ OURS = "coalesce(pg_has_role(usesysid, 'USAGE') AND (ours.rolsuper OR NOT theirs
 OTHERS = f"""SELECT format('session %s : %s (%s)', pid, usename, application_name) {SESSIONS} NOT {OURS}
 UNION ALL SELECT format('PREPARE TRANSACTION %s', gid) FROM pg_prepared_xacts WHERE database = :'name';
 """  # noqa: S608 - constants
+END = f"SELECT pg_terminate_backend(pid) {SESSIONS} {OURS};\n"
 CLOSE = f"""SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS false', datname) FROM pg_database
 WHERE datname = :'name' AND datconnlimit <> -2 \\gexec
-SELECT pg_terminate_backend(pid) {SESSIONS} {OURS};
-"""  # noqa: S608 - constants; a limit of -2 is that of a database whose drop was cut short: it can only be dropped
+{END}"""  # noqa: S608 - constants; a limit of -2 is that of a database whose drop was cut short: it can only be dropped
+
+
+DROP = """SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database
+WHERE datname = :'name' AND datistemplate AND datconnlimit <> -2 \\gexec
+DROP DATABASE IF EXISTS :"name";
+"""
+"""A template cannot be dropped."""
 
 
 def others(client: Client, name: str, tick: Callable[[], None], seconds: float) -> list[str]:
@@ -42,17 +49,22 @@ def others(client: Client, name: str, tick: Callable[[], None], seconds: float) 
     return sorted(standing)
 
 
-def close(client: Client, name: str, tick: Callable[[], None]) -> None:
+def close(client: Client, name: str, tick: Callable[[], None], seconds: float | None = None) -> None:
     """Let nobody in any more, end our role's sessions, wait for the others. BackupError naming those that stay."""
     client.ask(CLOSE, tick, database=MAINTENANCE, name=name)
-    if standing := others(client, name, tick, WAIT_SECONDS):
+    if standing := others(client, name, tick, WAIT_SECONDS if seconds is None else seconds):
         raise BackupError(f"base « {client.name} » : {in_use(standing)}")
+
+
+def end(client: Client, name: str, tick: Callable[[], None]) -> None:
+    """End those of our role in the database `name`."""
+    client.ask(END, tick, database=MAINTENANCE, name=name)
 
 
 def drop(client: Client, name: str, tick: Callable[[], None]) -> None:
     """Drop the database `name`, if it is there. BackupError as in `close`."""
     close(client, name, tick)
-    client.ask('DROP DATABASE IF EXISTS :"name";', tick, database=MAINTENANCE, name=name)
+    client.ask(DROP, tick, database=MAINTENANCE, name=name)
 
 
 def in_use(standing: list[str]) -> str:

@@ -3,31 +3,33 @@
 import os
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from ospi_supervisor.backup import record, words
+from ospi_supervisor.backup import quarantines, reasons, record
 from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.backup.export import write_export
 from ospi_supervisor.backup.meter import Meter, nothing
+from ospi_supervisor.backup.pruning import SAFETY_PREFIX, superseded
+from ospi_supervisor.backup.reasons import in_words, shown
 from ospi_supervisor.backup.record import DatabaseDump, Snapshot
-from ospi_supervisor.backup.restore import FilesRestore, RestoreReport
-from ospi_supervisor.backup.take import Source, take
-from ospi_supervisor.backup.words import reason, shown
+from ospi_supervisor.backup.restore import RestoreReport
+from ospi_supervisor.backup.settling import is_settled, settle
+from ospi_supervisor.backup.take import Source, outermost, take
+from ospi_supervisor.backup.ways import forget_copies, unloadable, without_copy
+from ospi_supervisor.backup.whole_restore import WholeRestore
 from ospi_supervisor.domain.plan import DataWeight
-from ospi_supervisor.errors import BackupError
-from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.errors import BackupError, NewerFormatError
+from ospi_supervisor.system.files import fsync_dir
 
 FREE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-SAFETY_PREFIX = "avant-restauration-"
 OWN_ID = re.compile(rf"(update-\d+-(full|checkpoint)|manuelle-[\d-]+|{SAFETY_PREFIX}[\d-]+)")
 """The names that this program gives. What else lies in the folder of snapshots is somebody's, and stays."""
 
 
 class Snapshots:
     """The folder of snapshots `directory`, one folder each; one without a record (`snapshot.json`) does not count.
-
     `keep` full snapshots are kept by `prune`. Nobody else may write to `directory`: it belongs to the worker.
     Links that lead to the data are followed each time: what they lead to may be moved while this program runs.
     """
@@ -48,7 +50,15 @@ class Snapshots:
         `check` and BackupError as in `take_full`.
         """
         links = self._source().links_outside(check)
-        return words.unsaved(links) if links else None
+        return reasons.unsaved(links) if links else None
+
+    def irreplaceable(self, check: Callable[[], None] = nothing) -> str | None:
+        """A sentence that names what no restore could bring back, since nobody can change it; None where nothing is so.
+
+        `check` and BackupError as in `take_full`.
+        """
+        found = self._source().sealed(reasons.NAMED, check)
+        return reasons.irreplaceable(found) if found else None
 
     def take_full(
         self, snapshot_id: str, release: str, *, progress: Callable[[float], None], check: Callable[[], None]
@@ -78,23 +88,39 @@ class Snapshots:
             raise BackupError(f"la sauvegarde {base_id} n'est pas complète : une autre ne peut pas s'appuyer sur elle")
         return self._take(snapshot_id, release, base_id, Meter(progress, check))
 
-    def verify(self, snapshot_id: str) -> Sequence[str]:
-        """What is wrong with a snapshot and with the one it completes, in words; nothing where it can be restored."""
+    def verify(self, snapshot_id: str, progress: Callable[[float], None] = lambda _: None) -> Sequence[str]:
+        """What is wrong with a snapshot and the one it completes, in words; `progress` receives percents."""
+        meter = Meter(progress, nothing)
         try:
-            return [
-                problem
-                for link in self._chain(snapshot_id)
-                for problem in record.problems(self._folder(link.id), link, nothing)
+            links = self._chain(snapshot_id)
+            meter.stage(0, 100, sum(link.size for link in links))
+            found = [text for link in links for text in record.problems(self._folder(link.id), link, meter.advance)]
+            return found + [
+                text
+                for database, dump in self._databases_of(links[-1])
+                if (not dump.path and (text := database.lacks(dump.facts)))
             ]
         except BackupError as error:
             return [str(error)]
+
+    def unloadable(self, snapshot_id: str, check: Callable[[], None]) -> dict[str, str]:
+        """The databases of a snapshot whose dump, rows and all, does not load, and why, in words: each is tried out.
+
+        `check` as in `take_full`.
+        """
+        folder = self._folder(snapshot_id)
+        return unloadable(folder, self._databases_of(record.load_record(folder)), check)
+
+    def without_copy(self, check: Callable[[], None]) -> dict[str, str]:
+        """The databases that the checkpoint will have to dump, and why, in words. BackupError: one cannot be asked."""
+        return without_copy(self._databases, check)
 
     def check_same_places(self, snapshot: Snapshot) -> None:
         """BackupError where the configuration leads elsewhere than to the folders and databases of `snapshot`.
 
         They would come back where nobody reads them; and a link put there since would have root write anywhere.
         """
-        present = _outermost(self._data_dirs)
+        present = outermost(self._data_dirs)
         for folder in snapshot.data_dirs:
             if not any(Path(folder).is_relative_to(place) for place in present):
                 raise BackupError(
@@ -110,31 +136,50 @@ class Snapshots:
         """Bring folders and databases back to the snapshot. Nobody may use them meanwhile.
 
         With `trust_times`, which takes that the machine has been up since the snapshot, files that bear the times
-        that they had then are left as they are; else every file is written anew.
+        that they had then are left as they are; else every file is written anew. What is not needed is not read.
 
-        All goes back where it came from. Deletes no file: what the snapshot does not have is set aside. Killed at any
-        moment, it can be called again and ends the same. BackupError, before anything is touched, where the snapshot
-        is damaged or the configuration leads elsewhere; or where something could not be restored.
+        All goes back where it came from. What the snapshot does not have is set aside. Killed at any moment, it can be
+        called again and ends the same. BackupError, before anything is touched, where the snapshot is damaged or the
+        configuration leads elsewhere; or where something could not be restored.
         """
         meter = Meter(progress, nothing)
-        with _in_words(f"la sauvegarde {snapshot_id} n'a pas pu être restaurée"):
-            links = self._proven_chain(snapshot_id, meter)
-            snapshot, folders = links[-1], [self._folder(link.id) for link in links]
-            self.check_same_places(snapshot)
-            databases = self._databases_of(snapshot)
-            data_dirs = [Path(folder) for folder in snapshot.data_dirs]
-            meter.stage(20, 60, 1)
-            taken_at = snapshot.taken_at
-            left_out = self._left_out_of(snapshot)
-            files = FilesRestore(folders, data_dirs, left_out, taken_at, meter, trust_times=trust_times)
-            files.bring_back()
-            meter.stage(60, 99, len(databases))
-            for database, dump in databases:
-                database.restore(folders[-1] / dump.path, dump.facts, meter.tick)
-                meter.advance(1)
-            report = files.settle()
+        with in_words(f"la sauvegarde {snapshot_id} n'a pas pu être restaurée"):
+            links = self._chain(snapshot_id)
+            self.check_same_places(links[-1])
+            report = WholeRestore(
+                links,
+                [self._folder(link.id) for link in links],
+                self._databases_of(links[-1]),
+                self._left_out_of(links[-1]),
+                meter,
+                trust_times,
+            ).run()
+        with suppress(OSError, NewerFormatError):  # a help for later: the report names them too
+            quarantines.note(self._directory, snapshot_id, report)
         meter.finish()
         return report
+
+    def settle(self, snapshot_id: str, *, progress: Callable[[float], None]) -> None:
+        """Make a lasting backup of an increment, at low priority, and drop what stood for it in databases' servers.
+
+        Killed at any moment, it can be called again. BackupError where that fails: the increment is as it was.
+        """
+        meter = Meter(progress, nothing)
+        with in_words(f"la sauvegarde {snapshot_id} n'a pas pu être achevée"):
+            snapshot = record.load_record(self._folder(snapshot_id))
+            settle(self._folder(snapshot_id), self._databases_of(snapshot), meter)
+        self.forget_copies()
+        meter.finish()
+
+    def drop_unless_settled(self, snapshot_id: str) -> None:
+        """Remove an increment that is no lasting backup, and what stands for it in databases' servers."""
+        self.forget_copies()
+        if not any(snapshot.id == snapshot_id and is_settled(snapshot) for snapshot in self.list()):
+            self.drop(snapshot_id)
+
+    def forget_copies(self) -> None:
+        """Remove from the databases' servers what an increment left there. BackupError, once all is tried."""
+        forget_copies(self._databases)
 
     def export(self, snapshot_id: str, file: Path) -> None:
         """Write `file`, one tar that standard tools read: the folders' exact state and the databases' dumps.
@@ -143,7 +188,7 @@ class Snapshots:
         """
         if found := self.verify(snapshot_id):
             raise BackupError(f"la sauvegarde {snapshot_id} ne peut pas être exportée : {found[0]}")
-        with _in_words(f"{file} n'a pas pu être écrit"):
+        with in_words(f"{file} n'a pas pu être écrit"):
             write_export([self._folder(link.id) for link in self._chain(snapshot_id)], file)
 
     def list(self) -> Sequence[Snapshot]:
@@ -167,7 +212,7 @@ class Snapshots:
             raise BackupError(f"la sauvegarde {snapshot_id} est gardée : {dependent[0]} s'appuie sur elle")
         folder = self._folder(snapshot_id)
         if folder.is_dir():
-            with _in_words(f"la sauvegarde {snapshot_id} n'a pas pu être supprimée"):
+            with in_words(f"la sauvegarde {snapshot_id} n'a pas pu être supprimée"):
                 (folder / record.RECORD).unlink(missing_ok=True)  # first: half removed, it must not count any more
                 fsync_dir(folder)
                 shutil.rmtree(folder)
@@ -184,13 +229,10 @@ class Snapshots:
         one in `protect` is one: it was proven when it was taken, minutes ago, and is not read again. BackupError, once
         all is tried, names those that could not be dropped.
         """
-        complete = self.list()
-        kept = self._kept([snapshot for snapshot in complete if snapshot.base is None], protect)
-        kept |= set(protect) | {link.base for link in complete if link.id in protect and link.base}
-        full = [link.id for link in complete if link.base is None and link.id not in kept]
-        increments = [link.id for link in complete if link.base in full]
+        record.refuse_newer_among(self._directory / name for name in self._names())
         unfinished = [name for name in self._names() if not (self._directory / name / record.RECORD).exists()]
-        dropped = [*(name for name in unfinished if name not in protect), *increments, *full]
+        old = superseded(self.list(), self._keep, protect, lambda snapshot_id: not self.verify(snapshot_id))
+        dropped = [*(name for name in unfinished if name not in protect), *old]
         problems = []
         for name in dropped:
             try:
@@ -201,24 +243,11 @@ class Snapshots:
             raise BackupError(" ; ".join(problems))
         return dropped
 
-    def _kept(self, full: Sequence[Snapshot], proven: Collection[str]) -> set[str]:
-        """The newest full snapshots, and the newest good one where none of these is; those `proven` are good.
-
-        Those that restorations take beforehand are counted apart: they drive out no other.
-        """
-        newest_first = [snapshot.id for snapshot in reversed(full)]
-        safety = [name for name in newest_first if name.startswith(SAFETY_PREFIX)]
-        others = [name for name in newest_first if not name.startswith(SAFETY_PREFIX)]
-        kept = {*safety[: self._keep], *others[: self._keep]}
-        if len(newest_first) > len(kept) and not set(proven) & set(newest_first):
-            kept |= set(next(([name] for name in newest_first if not self.verify(name)), []))
-        return kept
-
     def _take(self, snapshot_id: str, release: str, base_id: str | None, meter: Meter) -> Snapshot:
         folder = self._folder(snapshot_id)
         if (folder / record.RECORD).exists():
             raise BackupError(f"la sauvegarde {snapshot_id} existe déjà")
-        with _in_words(f"la sauvegarde {snapshot_id} n'a pas pu être faite"):
+        with in_words(f"la sauvegarde {snapshot_id} n'a pas pu être faite"):
             self.drop(snapshot_id)
             folder.mkdir(mode=0o700, parents=True)
             try:
@@ -231,7 +260,7 @@ class Snapshots:
         return snapshot
 
     def _source(self) -> Source:
-        return Source(_outermost(self._data_dirs), self._left_out(), self._databases)
+        return Source(outermost(self._data_dirs), self._left_out(), self._databases)
 
     def _left_out(self) -> frozenset[Path]:
         directory = Path(os.path.realpath(self._directory))
@@ -263,34 +292,9 @@ class Snapshots:
         snapshot = record.load_record(self._folder(snapshot_id))
         return [snapshot] if snapshot.base is None else [record.load_record(self._folder(snapshot.base)), snapshot]
 
-    def _proven_chain(self, snapshot_id: str, meter: Meter) -> Sequence[Snapshot]:
-        links = self._chain(snapshot_id)
-        meter.stage(0, 20, sum(link.size for link in links))
-        for link in links:
-            if found := record.problems(self._folder(link.id), link, meter.tick):
-                raise BackupError(f"la sauvegarde {snapshot_id} est refusée, rien n'a été touché : {found[0]}")
-            meter.advance(link.size)
-        return links
-
     def _databases_of(self, snapshot: Snapshot) -> Sequence[tuple[Database, DatabaseDump]]:
         """The drivers for the snapshot's dumps; BackupError where one is declared no more."""
         drivers = {database.name: database for database in self._databases}
         if missing := snapshot.databases.keys() - drivers.keys():
             raise BackupError(f"la base « {min(missing)} » n'est plus déclarée dans la configuration : remettez-la")
         return [(drivers[name], dump) for name, dump in snapshot.databases.items()]
-
-
-def _outermost(folders: Sequence[Path]) -> Sequence[Path]:
-    """The folders, links resolved, without those that lie in another."""
-    resolved = {Path(os.path.realpath(folder)) for folder in folders}
-    return sorted(folder for folder in resolved if not resolved & set(folder.parents))
-
-
-@contextmanager
-def _in_words(what: str) -> Iterator[None]:
-    """The system's errors as BackupError."""
-    try:
-        yield
-    except OSError as error:
-        where = f" ({error.filename})" if error.filename else ""
-        raise BackupError(f"{what} : {reason(error)}{where}") from error

@@ -1,35 +1,45 @@
 """SQLite databases: dumped by the backup API, restored as a new file that takes the old one's place."""
 
-import base64
 import os
-import sqlite3
-import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from ospi_supervisor.backup.attributes import attribute_names
+from ospi_supervisor.backup.listing import COARSEST_CLOCK_NS
 from ospi_supervisor.backup.meter import nothing
-from ospi_supervisor.backup.words import reason
+from ospi_supervisor.backup.reasons import reason
+from ospi_supervisor.backup.record import Facts, bytes_in
+from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError
-from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.hands.accounts import account_named, owner_of
+from ospi_supervisor.hands.conversation import HandRefusedError
+from ospi_supervisor.hands.database import DatabaseHand, damage
+from ospi_supervisor.hands.descent import make_folder
+from ospi_supervisor.hands.folder import QUARANTINE_PREFIX, folder_hand
+from ospi_supervisor.system.mounts import mount_points
 
 COMPANIONS = ("-wal", "-shm", "-journal")
+LOGS = ("-wal", "-journal")
 NEW = ".ospi-restauration"
-PAGES_A_STEP = 1024
-INSTRUCTIONS_A_TICK = 100_000
-BUSY_SECONDS = 60.0
+
+
+ADDRESS = "sqlite:///CHEMIN/ABSOLU"
 
 
 class SqliteDatabase:
-    """A database in one file, to which `configured` leads, and its companions beside it."""
+    """A database in one file, to which `configured` leads, and its companions beside it.
 
-    def __init__(self, name: str, configured: Path) -> None:
+    `account` owns the file, and SQLite is only ever run as that account; None for the one that owns its folder.
+    """
+
+    def __init__(self, name: str, configured: Path, account: str | None = None) -> None:
         self.name = name
         self.dump_name = f"{name}.sqlite3"
+        self.counts_rows = False
         self._configured = configured
+        self._account = account
 
     @property
     def path(self) -> Path:
@@ -37,9 +47,9 @@ class SqliteDatabase:
         return Path(os.path.realpath(self._configured))
 
     def check(self, tick: Callable[[], None] = nothing) -> None:
-        """BackupError where there is no readable SQLite database."""
-        with self._errors("ne peut pas être lue"), closing(self._connect()) as connection:
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        """BackupError where there is no readable SQLite database, or it is not its account's."""
+        with self._errors("ne peut pas être lue"):
+            self._hand().check(tick)
 
     def answers(self) -> bool:
         """There is no server."""
@@ -51,37 +61,87 @@ class SqliteDatabase:
             log = Path(f"{self.path}-wal")
             return self.path.stat().st_size + (log.stat().st_size if log.exists() else 0)
 
+    def mark(self) -> int:
+        """When its file, or its write-ahead log, was last written to."""
+        with self._errors("est introuvable"):
+            log = Path(f"{self.path}-wal")
+            facts = [self.path.stat(), *([log.stat()] if log.exists() else [])]
+            return max(found.st_mtime_ns for found in facts if found.st_size)
+
+    def dumped(self, to: Path) -> int:
+        """Those of the dump: it is the same file."""
+        return bytes_in(to)
+
+    def restored(self, facts: Facts) -> int:
+        """Those of the new file."""
+        return bytes_in(Path(f"{facts.get('path', self.path)}{NEW}"))
+
     def files(self) -> frozenset[Path]:
         """The file, its companions, and what an interrupted restore may leave."""
         path = self.path
         return frozenset(Path(f"{path}{suffix}") for suffix in ("", *COMPANIONS, NEW))
 
-    def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> dict[str, Any]:
+    def dump(self, to: Path, tick: Callable[[], None], *, low_priority: bool) -> Facts:
         """One consistent state, taken while others read and write.
 
-        The read transaction keeps that state in sight: without it each writer would make the copy begin again.
-        The copy happens in this process, so `low_priority` has nothing to act on.
+        A hand of the account that owns the file takes it, of which `low_priority` says nothing.
         """
-        with self._errors("ne peut pas être sauvegardée"), closing(self._connect()) as source:
-            source.execute("BEGIN")
-            source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            with closing(sqlite3.connect(to, isolation_level=None)) as target:
-                target.execute("PRAGMA synchronous = OFF")
-                source.backup(target, pages=PAGES_A_STEP, progress=lambda *_: tick())
-            source.execute("ROLLBACK")
-            return _facts(self.path)
+        with self._errors("ne peut pas être sauvegardée"):
+            identity = self._settled_identity()
+            return {**self._hand().dump(to, self.size(), tick), "identity": identity}
+
+    def load(self, dump: Path, tick: Callable[[], None]) -> None:
+        """The dump is the database: proven, it loads."""
+
+    def way_back(self, tick: Callable[[], None]) -> str | None:
+        """Its file alone is needed."""
+        return None
+
+    def keep(self, to: Path, tick: Callable[[], None]) -> Facts:
+        """The same of a database that nobody uses any more: its file, of the same blocks where the file system can.
+
+        Where a log holds a part of it, or somebody writes all the same, it is dumped.
+        """
+        with self._errors("ne peut pas être sauvegardée"):
+            identity, before = self._settled_identity(), _identity(self.path)
+            if before == before[:1]:
+                facts = self._hand().copy(to, self.size(), tick)
+                if _identity(self.path) == before:
+                    return {**facts, "identity": identity}
+                to.unlink()
+        return self.dump(to, tick, low_priority=False)
+
+    def settle(self, facts: Facts, to: Path, tick: Callable[[], None]) -> Facts:
+        """There is no server, so nothing to be done."""
+        return dict(facts)
+
+    def forget(self, tick: Callable[[], None]) -> None:
+        """There is no server."""
+
+    def lacks(self, facts: Facts) -> str | None:
+        """Nothing: there is no server."""
+        return None
+
+    def is_as(self, facts: Facts) -> bool:
+        """Whether it is certainly as it was when `dump` or `keep` gave these facts.
+
+        A write-ahead log that is gone since is no change: where it held what the file did not, the file has changed.
+        """
+        then = facts.get("identity") or [None]
+        try:
+            now = _identity(self.path)
+        except OSError:
+            return False
+        return now[0] == then[0] and all(log in then for log in now[1:])
 
     def prove(self, dump: Path, tick: Callable[[], None], *, thorough: bool) -> None:
         """SQLite's own check of the dump: of its indexes too where `thorough`."""
-        pragma = "integrity_check" if thorough else "quick_check"
         with self._errors("a une sauvegarde illisible"):
-            uri = f"file:{quote(str(dump))}?mode=ro&immutable=1"
-            with closing(sqlite3.connect(uri, uri=True)) as connection, _ticking(connection, tick):
-                answer = connection.execute(f"PRAGMA {pragma}(1)").fetchone()[0]
-        if answer != "ok":
-            raise BackupError(f"la base « {self.name} » est abîmée : {answer} ; réparez-la avant toute mise à jour")
+            found = damage(dump, tick, thorough=thorough)
+        if found is not None:
+            raise BackupError(f"la base « {self.name} » est abîmée : {found} ; réparez-la avant toute mise à jour")
 
-    def check_same(self, facts: Mapping[str, Any]) -> None:
+    def check_same(self, facts: Facts) -> None:
         """BackupError where the configuration leads to another file than the one that was dumped.
 
         A link in the very place of that file is no other: the file comes back in its stead.
@@ -94,82 +154,74 @@ class SqliteDatabase:
                 f" {self.path} ; faites-la mener de nouveau à {dumped}"
             )
 
-    def restore(self, dump: Path, facts: Mapping[str, Any], tick: Callable[[], None]) -> None:
+    def restore(
+        self,
+        dump: Path,
+        facts: Facts,
+        tick: Callable[[], None],
+        aside: str = f"{QUARANTINE_PREFIX}base",
+    ) -> list[Path]:
         """Where the file was when it was dumped: write a new one, remove the old companions, rename.
 
-        An old write-ahead log beside the restored file would bring the migrated rows back: it goes first. BackupError
-        as in `check_same`.
+        An old write-ahead log beside the restored file would bring the migrated rows back: it goes first. What is no
+        file and stands in a file's place is set aside, in a folder called `aside` beside it; the files in it are
+        returned. BackupError as in `check_same`.
         """
         self.check_same(facts)
         path = Path(facts.get("path", self.path))
-        new = Path(f"{path}{NEW}")
         with self._errors("ne peut pas être restaurée"):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            new.unlink(missing_ok=True)
-            # Others may write in this folder: what they put there must be neither opened nor given away.
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-            with os.fdopen(descriptor, "wb") as target, dump.open("rb") as source:
-                while piece := source.read(1 << 20):
-                    target.write(piece)
-                    tick()
-                _apply(target.fileno(), facts)
-                target.flush()
-                os.fsync(target.fileno())
-            for suffix in COMPANIONS:
-                Path(f"{path}{suffix}").unlink(missing_ok=True)
-            fsync_dir(path.parent)
-            new.replace(path)
-            fsync_dir(path.parent)
+            above = [place for place in path.parents if os.path.lexists(place) and not place.is_dir()]
+            moved = _set_aside(above, aside, tick)
+            make_folder(path.parent)
+            new, companions = Path(f"{path}{NEW}"), [Path(f"{path}{suffix}") for suffix in COMPANIONS]
+            folders = [place for place in (path, new, *companions) if place.is_dir() and not place.is_symlink()]
+            moved += _set_aside(folders, aside, tick)
+            with dump.open("rb") as source, folder_hand(path.parent, lent=source.fileno()) as hand:
+                hand.replace_database(path, new, companions, facts, dump, tick)
+        return moved
 
-    def _connect(self) -> sqlite3.Connection:
-        """Never creates the database: one that is missing is an error."""
-        uri = f"file:{quote(str(self.path))}?mode=rw"
-        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    def _settled_identity(self) -> list[list[Any]] | None:
+        """What tells whether the database changes from now on; None if it has just changed: another change could bear
+        the same times."""
+        newest = time.time_ns() - COARSEST_CLOCK_NS
+        identity = _identity(self.path)
+        return None if any(max(times) >= newest for _, _, _, *times in identity) else identity
+
+    def _hand(self) -> DatabaseHand:
+        """Of the account that the configuration names, else of the one that owns the folder which it names."""
+        account = account_named(self._account) if self._account else owner_of(self._configured.parent)
+        return DatabaseHand(self.path, account)
 
     @contextmanager
     def _errors(self, what: str) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (HandRefusedError, OSError) as error:
             raise BackupError(f"la base « {self.name} » ({self.path}) {what} : {reason(error)}") from error
 
 
-@contextmanager
-def _ticking(connection: sqlite3.Connection, tick: Callable[[], None]) -> Iterator[None]:
-    """Call `tick` while a statement runs; what it raises stops the statement and is raised in its place."""
-    raised: list[BaseException] = []
-
-    def handler() -> int:
-        try:
-            tick()
-        except BaseException as error:  # noqa: BLE001 - raised again below: SQLite would swallow it
-            raised.append(error)
-        return len(raised)
-
-    connection.set_progress_handler(handler, INSTRUCTIONS_A_TICK)
-    try:
-        yield
-    except sqlite3.OperationalError:
-        if raised:
-            raise raised[0] from None
-        raise
+def of_table(table: DatabaseTable, account: str | None) -> SqliteDatabase | None:
+    """The driver of a configured SQLite database; `account` owns its file where the configuration names no other."""
+    return (
+        None if table.sqlite_file is None else SqliteDatabase(table.name, table.sqlite_file, table.account or account)
+    )
 
 
-def _facts(path: Path) -> dict[str, Any]:
-    """The database's file: where it is, its owner, mode and attributes (ACLs are among them)."""
-    facts = path.stat()
-    attributes = {name: base64.b64encode(os.getxattr(path, name)).decode() for name in attribute_names(path)}
-    return {
-        "path": str(path),
-        "mode": stat.S_IMODE(facts.st_mode),
-        "uid": facts.st_uid,
-        "gid": facts.st_gid,
-        "attributes": attributes,
-    }
+def _identity(path: Path) -> list[list[Any]]:
+    """What tells whether the database is still the same: its file, then the logs that hold a part of it."""
+    places = {suffix: Path(f"{path}{suffix}") for suffix in LOGS}
+    facts = {"": path.lstat()} | {suffix: place.lstat() for suffix, place in places.items() if os.path.lexists(place)}
+    return [
+        [suffix, item.st_ino, item.st_size, item.st_mtime_ns, item.st_ctime_ns]
+        for suffix, item in facts.items()
+        if item.st_size or not suffix
+    ]
 
 
-def _apply(descriptor: int, facts: Mapping[str, Any]) -> None:
-    os.fchown(descriptor, facts["uid"], facts["gid"])
-    os.fchmod(descriptor, facts["mode"])
-    for name, value in facts["attributes"].items():
-        os.setxattr(descriptor, name, base64.b64decode(value))
+def _set_aside(places: Sequence[Path], aside: str, tick: Callable[[], None]) -> list[Path]:
+    """Move `places`, all in one folder, into its quarantine; the files in it then."""
+    if not places:
+        return []
+    with folder_hand(places[0].parent) as hand:
+        hand.set_aside([os.fspath(place) for place in places], aside, mount_points(), tick)
+        return hand.quarantined(aside, [os.fspath(places[0].parent)], tick)[1]

@@ -2,22 +2,37 @@
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from ospi_supervisor.backup import record
 from ospi_supervisor.backup.databases import Database
-from ospi_supervisor.backup.listing import Listing, as_archived, changed, load_listing, save_listing, scan, weigh
+from ospi_supervisor.backup.dumps import Dumps, dump_all, keep_all
+from ospi_supervisor.backup.listing import (
+    Listing,
+    as_archived,
+    below,
+    changed,
+    load_listing,
+    readable,
+    save_listing,
+    scan,
+    sealed,
+    sync,
+    weigh,
+)
 from ospi_supervisor.backup.meter import Meter
-from ospi_supervisor.backup.record import DatabaseDump, Snapshot
+from ospi_supervisor.backup.reasons import shown
+from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.tarball import Written, members_of, write_tarball
-from ospi_supervisor.backup.words import shown
 from ospi_supervisor.domain.plan import DataWeight
 from ospi_supervisor.errors import BackupError
-from ospi_supervisor.files import sync_tree
-from ospi_supervisor.mounts import sync_trees
+from ospi_supervisor.hands.descent import resolved
+from ospi_supervisor.hands.folder import FolderHands
+from ospi_supervisor.system.files import sync_tree
 
 NOTED = 20
 NAMED = 3
@@ -31,22 +46,34 @@ class Source:
     left_out: frozenset[Path]
     databases: Sequence[Database]
 
-    def settled_scan(self, tick: Callable[[], None]) -> Listing:
+    @contextmanager
+    def hands(self) -> Iterator[FolderHands]:
+        """Hands in all its folders, which start while the caller does something else.
+
+        BackupError where a folder is missing: an absent mount is not an empty folder.
+        """
+        self._check_present()
+        with FolderHands() as hands:
+            for folder in self.data_dirs:
+                with readable(folder):
+                    hands.of(folder)
+            yield hands
+
+    def settled_scan(self, hands: FolderHands, tick: Callable[[], None]) -> Listing:
         """As `scan`, once what was written is on the disk.
 
         What is written through a memory map has its time when its page is first touched, and a new one only after
         that page has reached the disk: what is touched from here on is listed as changing. An increment is taken when
         nobody writes any more.
         """
-        self._check_present()
         began = time.time_ns()
-        sync_trees(self.data_dirs)
-        return scan(self.data_dirs, self.left_out, tick, began)
+        for folder in self.data_dirs:
+            sync(hands, folder, tick)
+        return scan(hands, self.data_dirs, self.left_out, tick, began)
 
-    def scan(self, tick: Callable[[], None]) -> Listing:
-        """The folders' present state; BackupError where one is missing (an absent mount is not an empty folder)."""
-        self._check_present()
-        return scan(self.data_dirs, self.left_out, tick)
+    def scan(self, hands: FolderHands, tick: Callable[[], None]) -> Listing:
+        """The folders' present state. BackupError."""
+        return scan(hands, self.data_dirs, self.left_out, tick)
 
     def _check_present(self) -> None:
         for folder in self.data_dirs:
@@ -56,20 +83,33 @@ class Source:
                 )
 
     def links_outside(self, tick: Callable[[], None]) -> list[Path]:
-        """The links in the folders that lead to files or folders outside what is saved. BackupError as in `scan`."""
-        names = (Path("/", path) for path, entry in self.scan(tick).items() if entry.kind == "link")
+        """The links in the folders that lead to files or folders outside what is saved. BackupError as in `hands`."""
+        with self.hands() as hands:
+            found = self.scan(hands, tick)
+        names = (Path("/", path) for path, entry in found.items() if entry.kind == "link")
         return [name for name in names if self._is_data_outside(Path(os.path.realpath(name)))]
 
     def _is_data_outside(self, target: Path) -> bool:
         known = any(target.is_relative_to(place) for place in (*self.data_dirs, *self.left_out))
         return not known and (target.is_file() or target.is_dir())
 
+    def sealed(self, most: int, tick: Callable[[], None]) -> list[tuple[str, str]]:
+        """The first names in each folder that no restore could bring back, and why. BackupError: one cannot be read."""
+        present = [folder for folder in self.data_dirs if folder.is_dir()]
+        return [found for folder in present for found in sealed(folder, self.left_out, most, tick)]
+
     def weight(self, tick: Callable[[], None]) -> DataWeight:
-        """The bytes of it all. BackupError as in `scan`, and where a database is missing."""
+        """The bytes of it all. BackupError as in `hands`, and where a database is missing."""
         self._check_present()
         places = {str(folder): weigh(folder, self.left_out, tick) for folder in self.data_dirs}
         places |= {str(database.path): database.size() for database in self.databases if database.path}
         return DataWeight(places=places, servers=sum(base.size() for base in self.databases if not base.path))
+
+
+def outermost(folders: Sequence[Path]) -> Sequence[Path]:
+    """The folders, links resolved, without those that lie in another."""
+    found = {resolved(folder) for folder in folders}
+    return sorted(folder for folder in found if not found & set(folder.parents))
 
 
 def take(source: Source, folder: Path, release: str, base: Path | None, meter: Meter) -> Snapshot:
@@ -79,25 +119,24 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     """
     taken_at = datetime.now(UTC)
     thorough = base is None
-    listing = source.settled_scan(meter.tick) if base is None else source.scan(meter.tick)
-    earlier = load_listing(base / record.LISTING) if base else {}
+    with source.hands() as hands:
+        earlier = load_listing(base / record.LISTING) if base else {}
+        listing = source.settled_scan(hands, meter.tick) if thorough else source.scan(hands, meter.tick)
     newer = changed(earlier, listing)
     paths = [path for path in listing if path in newer]
-    sizes = [database.size() for database in source.databases]
-    meter.stage(0, 60, sum(listing[path].size for path in paths) + sum(sizes))
-    written = write_tarball(paths, folder / record.TARBALL, meter.tick, low_priority=thorough)
-    meter.advance(sum(listing[path].size for path in paths))
-    databases = _dump(source.databases, sizes, folder, meter, low_priority=thorough)
+    weight = sum(listing[path].size for path in paths)
+    meter.stage(0, 60, weight + sum(database.size() for database in source.databases))
+    by_folder = {top: below(top, paths) for top in source.data_dirs}
+    written = write_tarball(by_folder, folder / record.TARBALL, meter.tick, low_priority=thorough)
+    meter.advance(weight)
+    dumps = _databases(source.databases, folder, base, meter)
     sync_tree(folder)
-    meter.stage(60, 75, 1)
-    parts = record.weigh(folder, meter.tick)  # as the disk gives it back; what is proven below is read from there too
+    meter.stage(60, 75, record.bytes_in(folder))
+    # As the disk gives it back; what is proven below is read from there too.
+    parts = dumps.known | record.weigh(folder, meter.advance, but=dumps.known, unread=dumps.unread)
     _reconcile(listing, paths, written, folder, meter, low_priority=thorough)
-    for database in source.databases:
-        database.prove(folder / databases[database.name].path, meter.tick, thorough=thorough)
-    save_listing(listing, folder / record.LISTING)
-    if base:
-        _write_gone(folder / record.GONE, earlier, listing)
-    sync_tree(folder)
+    dumps.prove(meter.tick)
+    _write_lists(folder, listing, earlier if base else None)
     snapshot = Snapshot(
         id=folder.name,
         release=release,
@@ -106,8 +145,8 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
         data_dirs=tuple(str(path) for path in source.data_dirs),
         files=len(listing),
         data_bytes=sum(entry.size for entry in listing.values()),
-        databases=databases,
-        parts=parts | record.weigh(folder, meter.tick, but=parts),
+        databases=dumps.made,
+        parts=parts | record.weigh(folder, meter.advance, but=parts),
         notes=tuple(f"{name} a changé pendant sa lecture" for name in written.moving[:NOTED]),
         left_out=tuple(sorted(str(path) for path in source.left_out)),
     )
@@ -115,18 +154,10 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     return snapshot
 
 
-def _dump(
-    databases: Sequence[Database], sizes: Sequence[int], folder: Path, meter: Meter, *, low_priority: bool
-) -> dict[str, DatabaseDump]:
-    """Each database's dump below `folder`."""
+def _databases(databases: Sequence[Database], folder: Path, base: Path | None, meter: Meter) -> Dumps:
+    """Their part of the snapshot: what each was when the platform stopped, where the snapshot completes another."""
     (folder / record.DATABASES).mkdir(mode=0o700)
-    dumps = {}
-    for database, size in zip(databases, sizes, strict=True):
-        path = f"{record.DATABASES}/{database.dump_name}"
-        facts = database.dump(folder / path, meter.tick, low_priority=low_priority)
-        dumps[database.name] = DatabaseDump(path, facts)
-        meter.advance(size)
-    return dumps
+    return keep_all(databases, folder, base, meter) if base else dump_all(databases, folder, meter)
 
 
 def _reconcile(
@@ -137,8 +168,10 @@ def _reconcile(
     The platform works meanwhile: a file removed before tar came is in neither, and one that changed is listed
     as it was archived, to be archived again by the next increment.
     """
-    meter.stage(75, 98, sum(listing[path].size for path in paths))
+    weight = sum(listing[path].size for path in paths)
+    meter.stage(75, 98, weight)
     members = members_of(folder / record.TARBALL, meter.tick, low_priority=low_priority)
+    meter.advance(weight)
     missing = [path for path in paths if path not in members]
     if len(missing) != written.vanished or len(members) + len(missing) != len(paths):
         words = ", ".join(f"« {shown(path)} »" for path in missing[:NAMED])
@@ -151,10 +184,12 @@ def _reconcile(
         listing[path] = as_archived(listing[member.link or path], member)
 
 
-def _write_gone(path: Path, earlier: Listing, listing: Listing) -> None:
-    """What whoever restores by hand removes between the full snapshot and its increment: names ended by a zero byte.
-
-    What became of another kind is among them: tar puts no file where a folder stands.
+def _write_lists(folder: Path, listing: Listing, earlier: Listing | None) -> None:
+    """The list of an increment also has what whoever restores by hand removes between the full snapshot and it: names
+    ended by a zero byte. What became of another kind is among them: tar puts no file where a folder stands.
     """
-    gone = [name for name, entry in earlier.items() if name not in listing or listing[name].kind != entry.kind]
-    path.write_bytes(b"".join(os.fsencode(name) + b"\0" for name in gone))
+    save_listing(listing, folder / record.LISTING)
+    if earlier is not None:
+        gone = [name for name, entry in earlier.items() if name not in listing or listing[name].kind != entry.kind]
+        (folder / record.GONE).write_bytes(b"".join(os.fsencode(name) + b"\0" for name in gone))
+    sync_tree(folder)

@@ -3,20 +3,23 @@
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import psutil
 
 from ospi_supervisor.backup import zstdpipe
 from ospi_supervisor.backup.children import Child, child
+from ospi_supervisor.backup.meter import nothing
+from ospi_supervisor.backup.reasons import reason, shown
 from ospi_supervisor.backup.tarstream import END, Member, sift
-from ospi_supervisor.backup.words import reason, shown
 from ospi_supervisor.errors import BackupError
+from ospi_supervisor.hands.folder import folder_hand
+from ospi_supervisor.hands.sandbox import KEEPING, View, enclosed
 
 ATTRIBUTES = (
     "--acls",
@@ -73,44 +76,76 @@ class Written:
     vanished: int
     moving: list[str]
 
+    def and_of(self, other: "Written") -> "Written":
+        """What is said of both."""
+        return Written(self.vanished + other.vanished, self.moving + other.moving)
 
-def write_tarball(paths: Iterable[str], to: Path, tick: Callable[[int], None], *, low_priority: bool) -> Written:
-    """Archive `paths` (relative to `/`, folders without their contents) into `to`, which must not exist.
+
+def write_tarball(
+    paths: Mapping[Path, Iterable[str]], to: Path, tick: Callable[[int], None], *, low_priority: bool
+) -> Written:
+    """Archive, for each folder, the `paths` in it (relative to `/`, folders without their contents) into `to`, which
+    must not exist.
 
     `tick` receives the bytes read so far. BackupError names the file that cannot be read, or says that the disk is
     full.
     """
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    with to.open("xb") as target:
+        if low_priority:
+            return _compress_beside(paths, target, tick)
+        return _compress_here(paths, target, tick)
+
+
+def _compress_beside(paths: Mapping[Path, Iterable[str]], target: BinaryIO, tick: Callable[[int], None]) -> Written:
+    """The archive compressed into `target` by a program that has a low priority, as tar has."""
+    command = (*zstdpipe.COMMAND, "compress" if len(paths) == 1 else "join")
+    source, sink = os.pipe()
+    written = Written(0, [])
     with (
-        tempfile.TemporaryFile(dir=to.parent) as names_file,
-        to.open("xb") as target,
+        os.fdopen(sink, "wb") as pipe,
+        os.fdopen(source, "rb") as end,
+        child(command, low_priority=True, stdin=end, stdout=target) as zstd,
     ):
-        names_file.write(names)
-        names_file.seek(0)
-        with child(CREATE, low_priority=low_priority, stdin=names_file, stdout=PIPE) as tar:
-            if low_priority:
-                _compress_beside(tar, target, tick)
-            else:
-                _compress_here(tar, target, tick)
-            return _judge(tar, tar.wait(lambda: tick(_bytes_read(tar.pid))))
+        end.close()  # so that tar hears of it when zstd gives up
+        for folder, names in paths.items():
+            with _tar(folder, names, stdout=pipe, low_priority=True) as tar:
+                status = tar.wait(lambda: tick(_bytes_read(zstd.pid)))
+                if zstd.process.poll() is None:
+                    written = written.and_of(_judge(folder, tar, status))
+        pipe.close()
+        if zstd.wait(lambda: tick(_bytes_read(zstd.pid))):
+            place = Path(target.name).parent
+            raise BackupError(f"la sauvegarde n'a pas pu être écrite dans {place} : {reason(zstd.last_words())}")
+    return written
 
 
-def _compress_beside(tar: Child, target: BinaryIO, tick: Callable[[int], None]) -> None:
-    """What `tar` writes, compressed into `target` by a program that has a low priority too."""
-    command = (*zstdpipe.COMMAND, "compress")
-    with child(command, low_priority=True, stdin=tar.output, stdout=target) as zstd:
-        tar.output.close()  # so that tar hears of it when zstd gives up
-        if zstd.wait(lambda: tick(_bytes_read(tar.pid))):
-            folder = Path(target.name).parent
-            raise BackupError(f"la sauvegarde n'a pas pu être écrite dans {folder} : {reason(zstd.last_words())}")
-
-
-def _compress_here(tar: Child, target: BinaryIO, tick: Callable[[int], None]) -> None:
+def _compress_here(paths: Mapping[Path, Iterable[str]], target: BinaryIO, tick: Callable[[int], None]) -> Written:
     """The same by this very process, while users wait: a program more takes longer to start than the work takes."""
+    written = Written(0, [])
     with zstdpipe.compressing(target) as packed:
-        while piece := tar.output.read(BLOCK_BYTES):
-            packed.write(piece)
-            tick(_bytes_read(tar.pid))
+        for folder, names in paths.items():
+            with _tar(folder, names, stdout=PIPE, low_priority=False) as tar:
+                sift(tar.output, lambda _: True, packed, tick)
+                written = written.and_of(_judge(folder, tar, tar.wait(lambda: tick(0))))
+        packed.write(END)
+    return written
+
+
+@contextmanager
+def _tar(folder: Path, names: Iterable[str], *, stdout: int | IO[bytes], low_priority: bool) -> Iterator[Child]:
+    """The tar that writes the `names` in `folder`, of which it sees nothing beside."""
+    with tempfile.TemporaryFile() as names_file:
+        names_file.write(b"".join(os.fsencode(name) + b"\0" for name in names))
+        names_file.seek(0)
+        with (
+            enclosed(CREATE, _view(folder)) as (command, descriptors),
+            child(command, low_priority=low_priority, stdin=names_file, stdout=stdout, descriptors=descriptors) as tar,
+        ):
+            yield tar
+
+
+def _view(folder: Path) -> View:
+    return View(folders=[folder], capabilities=KEEPING)
 
 
 def _bytes_read(pid: int) -> int:
@@ -120,7 +155,7 @@ def _bytes_read(pid: int) -> int:
         return 0
 
 
-def _judge(tar: Child, status: int) -> Written:
+def _judge(folder: Path, tar: Child, status: int) -> Written:
     """tar's status 1 and 2 cover both what is normal on a live platform and what spoils a backup: its words tell."""
     said = [line for line in tar.said() if not HARMLESS.search(line)]
     vanished = [line for line in said if VANISHED.search(line)]
@@ -131,22 +166,19 @@ def _judge(tar: Child, status: int) -> Written:
         raise BackupError(f"un fichier ne peut pas être sauvegardé : {reason(words)}")
     for line in said:
         if SHRANK.search(line):
-            _prove_readable(SHRANK.sub("", line).removeprefix("tar: "))
+            _prove_readable(folder, SHRANK.sub("", line).removeprefix("tar: "))
     return Written(len(vanished), moving)
 
 
-def _prove_readable(name: str) -> None:
+def _prove_readable(folder: Path, name: str) -> None:
     """tar says the same of a file that became shorter and of one whose end cannot be read, which it fills with zeros.
 
     BackupError for the latter. `name` as tar quotes it.
     """
     path = os.fsdecode(b"/" + ESCAPED.sub(_unescaped, name.encode("utf-8", "surrogateescape")))
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - a name of any bytes
-            while file.read(BLOCK_BYTES):
-                pass
-    except FileNotFoundError:
-        return
+        with folder_hand(folder) as hand:
+            hand.read_to_end(path, nothing)
     except OSError as error:
         raise BackupError(f"« {shown(path)} » ne peut pas être lu jusqu'au bout ({reason(error)})") from error
 
@@ -158,25 +190,24 @@ def _unescaped(match: re.Match[bytes]) -> bytes:
 
 
 @contextmanager
-def _decompressed(tarball: Path, tick: Callable[[], None], *, low_priority: bool = False) -> Iterator[BinaryIO]:
-    """The contents of `tarball`; what zstd finds wrong, checksum included, is a BackupError.
+def _decompressed(file: BinaryIO, tick: Callable[[], None], *, low_priority: bool = False) -> Iterator[BinaryIO]:
+    """The contents of the tarball `file`; what zstd finds wrong, checksum included, is a BackupError.
 
     At low priority a program of its own does it, else this process.
     """
-    damaged = f"archive de sauvegarde {tarball} endommagée"
-    with tarball.open("rb") as file:
-        if not low_priority:
-            try:
-                with zstdpipe.decompressing(file) as contents:
-                    yield contents
-            except zstdpipe.DAMAGED as error:
-                raise BackupError(f"{damaged} : {error}") from error
-            return
-        command = (*zstdpipe.COMMAND, "decompress")
-        with child(command, low_priority=True, stdin=file, stdout=PIPE) as zstd:
-            yield zstd.output
-            if zstd.wait(tick):
-                raise BackupError(f"{damaged} : {reason(zstd.last_words())}")
+    damaged = f"archive de sauvegarde {file.name} endommagée"
+    if not low_priority:
+        try:
+            with zstdpipe.decompressing(file) as contents:
+                yield contents
+        except zstdpipe.DAMAGED as error:
+            raise BackupError(f"{damaged} : {error}") from error
+        return
+    command = (*zstdpipe.COMMAND, "decompress")
+    with child(command, low_priority=True, stdin=file, stdout=PIPE) as zstd:
+        yield zstd.output
+        if zstd.wait(tick):
+            raise BackupError(f"{damaged} : {reason(zstd.last_words())}")
 
 
 def members_of(tarball: Path, tick: Callable[[int], None], *, low_priority: bool) -> dict[str, Member]:
@@ -187,26 +218,59 @@ def members_of(tarball: Path, tick: Callable[[int], None], *, low_priority: bool
         members[member.name] = member
         return False
 
-    with _decompressed(tarball, lambda: tick(0), low_priority=low_priority) as contents:
+    with (
+        tarball.open("rb") as file,
+        _decompressed(file, lambda: tick(0), low_priority=low_priority) as contents,
+    ):
         sift(contents, note, None, tick)
     return members
 
 
-def pass_members(tarball: Path, wanted: Collection[str], out: BinaryIO, tick: Callable[[int], None]) -> None:
-    """Copy the members of `tarball` whose names are `wanted` to `out`, as tar, without an end mark."""
-    with _decompressed(tarball, lambda: tick(0)) as contents:
-        sift(contents, lambda member: member.name in wanted, out, tick)
+def pass_members(
+    tarball: Path,
+    wanted: Collection[str],
+    out: BinaryIO,
+    tick: Callable[[int], None],
+    *,
+    low_priority: bool = False,
+) -> None:
+    """Copy the members of `tarball` whose names are `wanted` to `out`, as tar, without an end mark. `tick`
+    receives the bytes of the tarball that were read."""
+    with (
+        tarball.open("rb") as file,
+        _decompressed(file, lambda: tick(0), low_priority=low_priority) as contents,
+    ):
+        sift(contents, lambda member: member.name in wanted, out, lambda _: tick(file.tell()))
 
 
-def extract(sources: Iterable[tuple[Path, Collection[str]]], tick: Callable[[int], None]) -> None:
-    """Extract from each tarball the names asked of it, below `/`, replacing what stands there. BackupError."""
-    with child(EXTRACT, stdin=PIPE) as tar:
-        try:
-            for tarball, wanted in sources:
-                pass_members(tarball, wanted, tar.input, tick)
-            tar.input.write(END)
-            tar.input.close()
-        except BrokenPipeError:
-            tar.wait(lambda: tick(0))
-        if tar.wait(lambda: tick(0)):
-            raise BackupError(f"la restauration des fichiers a échoué : {reason(tar.last_words())}")
+def extract(folder: Path, sources: Iterable[tuple[Path, Collection[str]]], tick: Callable[[int], None]) -> None:
+    """Extract from each tarball the names asked of it, all in `folder`, replacing what stands there. `tick` receives
+    the bytes of the tarballs that were read.
+
+    tar sees nothing but that folder: a link put in one of its folders' place leads nowhere. BackupError; OSError where
+    `folder` is missing, or a link.
+    """
+    with (
+        enclosed(EXTRACT, _view(folder)) as (command, descriptors),
+        child(command, stdin=PIPE, descriptors=descriptors) as tar,
+    ):
+        feed(tar, sources, tick)
+
+
+def feed(tar: Child, sources: Iterable[tuple[Path, Collection[str]]], tick: Callable[[int], None]) -> None:
+    """Give a tar that extracts the names asked of each tarball, and wait for its end. BackupError where it fails."""
+    past = 0
+
+    def count(read: int) -> None:
+        tick(past + read)
+
+    try:
+        for tarball, wanted in sources:
+            pass_members(tarball, wanted, tar.input, count)
+            past += tarball.stat().st_size
+        tar.input.write(END)
+        tar.input.close()
+    except BrokenPipeError:
+        tar.wait(lambda: count(0))
+    if tar.wait(lambda: count(0)):
+        raise BackupError(f"la restauration des fichiers a échoué : {reason(tar.last_words())}")

@@ -13,7 +13,8 @@ from typing import BinaryIO, NamedTuple
 from ospi_supervisor.errors import BackupError
 
 BLOCK = 512
-END = b"\0" * (2 * BLOCK)
+NOTHING = b"\0" * BLOCK
+END = 2 * NOTHING
 CHUNK = 1 << 20
 HARD_LINK = b"1"
 KINDS = {b"2": "link", b"3": "device", b"4": "device", b"5": "dir", b"6": "fifo"}
@@ -43,24 +44,38 @@ def sift(source: BinaryIO, wanted: Callable[[Member], bool], out: BinaryIO | Non
     is not a tar; errors of `out` pass through. `tick` receives the bytes of contents gone past.
     """
     past = 0
-    while (head := _exactly(source, BLOCK)) != b"\0" * BLOCK:
-        records: dict[bytes, bytes] = {}
-        if head[156:157] == b"x":
-            length = _number(head[124:136])
-            extended = _exactly(source, _padded(length))
-            records = _records(extended[:length])
-            last = _exactly(source, BLOCK)
-            head += extended + last
-        else:
-            last = head
-        length = int(records.get(b"size") or _number(last[124:136]))
-        pieces, end = _sparse_map(source) if b"GNU.sparse.realsize" in records else (b"", None)
-        keep = wanted(_member(last, records, end)) and out is not None
-        for step in _pass_on(source, _padded(length) - len(pieces), head + pieces, out if keep else None):
+    while (head := _exactly(source, BLOCK)) != NOTHING:
+        for step in _one(source, head, wanted, out):
             past += step
             tick(past)
     while source.read(CHUNK):
         tick(past)
+
+
+def join(source: BinaryIO, out: BinaryIO) -> None:
+    """Copy to `out` each member of the tars that follow one another in `source`, but no end mark. BackupError where one
+    is cut or is not a tar."""
+    while head := source.read(BLOCK):
+        head += _exactly(source, BLOCK - len(head))
+        if head != NOTHING:
+            for _ in _one(source, head, lambda _: True, out):
+                pass
+
+
+def _one(source: BinaryIO, head: bytes, wanted: Callable[[Member], bool], out: BinaryIO | None) -> Iterator[int]:
+    """Move the member that begins with `head`, or pass by it, telling each step's bytes."""
+    records: dict[bytes, bytes] = {}
+    last = head
+    if head[156:157] == b"x":
+        length = _number(head[124:136])
+        extended = _exactly(source, _padded(length))
+        records = _records(extended[:length])
+        last = _exactly(source, BLOCK)
+        head += extended + last
+    length = int(records.get(b"size") or _number(last[124:136]))
+    pieces, end = _sparse_map(source) if b"GNU.sparse.realsize" in records else (b"", None)
+    keep = wanted(_member(last, records, end)) and out is not None
+    yield from _pass_on(source, _padded(length) - len(pieces), head + pieces, out if keep else None)
 
 
 def _pass_on(source: BinaryIO, length: int, head: bytes, out: BinaryIO | None) -> Iterator[int]:

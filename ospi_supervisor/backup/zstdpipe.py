@@ -1,11 +1,15 @@
 """zstd, as the standard `zstd` reads and writes it, for machines that have none.
 
-Also as a program of its own, `python -m ospi_supervisor.backup.zstdpipe compress`, which has its own priority.
+Also as a program of its own, `python -m ospi_supervisor.backup.zstdpipe compress`, which has its own priority; `join`
+makes one tar of several that come one after the other.
 """
 
 import shutil
 import sys
 from typing import BinaryIO, cast
+
+from ospi_supervisor.backup.tarstream import END, join
+from ospi_supervisor.errors import BackupError
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -40,16 +44,20 @@ def decompressing(source: BinaryIO) -> BinaryIO:
 
 
 def main(action: str) -> None:
-    """`compress` or `decompress` standard input to standard output; exit 1 with one line where that fails."""
+    """`compress`, `join` or `decompress` standard input to standard output; exit 1 with one line where that fails."""
     try:
         if action == "compress":
             with compressing(sys.stdout.buffer) as target:
                 shutil.copyfileobj(sys.stdin.buffer, target, CHUNK)
+        elif action == "join":
+            with compressing(sys.stdout.buffer) as target:
+                join(sys.stdin.buffer, target)
+                target.write(END)
         else:
             with decompressing(sys.stdin.buffer) as source:
                 shutil.copyfileobj(source, sys.stdout.buffer, CHUNK)
         sys.stdout.buffer.flush()
-    except (OSError, *DAMAGED) as error:
+    except (OSError, BackupError, *DAMAGED) as error:
         sys.exit(str(error))
 
 

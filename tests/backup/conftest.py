@@ -1,23 +1,31 @@
 """A platform's data and the snapshots of it."""
 
+import os
+import shutil
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 import pytest
 
 from ospi_supervisor.backup.databases import make_databases
+from ospi_supervisor.backup.listing import COARSEST_CLOCK_NS
 from ospi_supervisor.backup.postgres import PostgresDatabase
 from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.config import DatabaseTable
+from ospi_supervisor.config.tables import DatabaseTable
+from tests.backup.trees import ODD_NAMES, State, add_oddities, fill, state_of
 from tests.support.postgres import QUICK, Postgres, postgres_server
 from tests.support.system import unavailable
+
+COMPANIONS = ("portail.db", "portail.db-wal", "portail.db-shm")
 
 SCHEMA = """
 CREATE SCHEMA pmsi;
@@ -64,6 +72,16 @@ class Hospital:
             connection.commit()
         self.snapshots = self.open()
 
+    def age(self) -> None:
+        """Wait until what was written has times of its own, whatever is written later."""
+        time.sleep(COARSEST_CLOCK_NS / 1e9 + 0.1)
+
+    def add_row(self) -> None:
+        """Somebody's work."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            connection.execute("INSERT INTO sejour (nom) VALUES ('après')")
+            connection.commit()
+
     def rows(self) -> int:
         """How many rows the database has."""
         with closing(sqlite3.connect(self.database)) as connection:
@@ -80,6 +98,31 @@ class Hospital:
     def restore(self, name: str = "arret", *, trust_times: bool = False) -> RestoreReport:
         """Restore a snapshot."""
         return self.snapshots.restore(name, progress=self.percents.append, trust_times=trust_times)
+
+
+def files_of(hospital: Hospital) -> State:
+    """The folder's state without the database, which is compared by its rows; its coming and going moves one time."""
+    state = {name: facts for name, facts in state_of(hospital.data).items() if name not in COMPANIONS}
+    return state if not hospital.database.exists() else state | {".": ()}
+
+
+def migrate(hospital: Hospital) -> None:
+    """What a migration may do to files: change, remove, add, swap kinds, change modes, unlink one of two names."""
+    data = hospital.data
+    (data / "service 0" / "dossier-1.dat").write_text("migré")
+    (data / "service 0" / "dossier-2.dat").chmod(0o777)
+    (data / "service 0" / "dossier-3.dat").unlink()
+    shutil.rmtree(data / "service 1")
+    (data / "service 1").write_text("un fichier à la place d'un dossier")
+    (data / "second").unlink()
+    (data / "second").mkdir()
+    (data / "second" / "nouveau").write_text("nouveau")
+    (data / "premier").write_text("migré")
+    (data / "lien").unlink()
+    (data / "lien").symlink_to("/ailleurs")
+    (data / "vide").rename(data / "plein")
+    (data / os.fsdecode(ODD_NAMES[1])).write_text("migré")
+    os.utime(data / "service 0" / "dossier-4.dat", ns=(1, 1))
 
 
 @contextmanager
@@ -99,14 +142,20 @@ def hospital(tmp_path: Path) -> Hospital:
     return Hospital(tmp_path / "hôpital")
 
 
+@pytest.fixture
+def busy(hospital: Hospital) -> Hospital:
+    fill(hospital.data, 500)
+    add_oddities(hospital.data)
+    hospital.make_database(5000)
+    return hospital
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    folder = tmp_path_factory.getbasetemp() / "pg"
-    for parent in folder.parents:  # the server's account must reach its folder
-        if parent.stat().st_uid == folder.parent.stat().st_uid and parent != Path("/"):
-            parent.chmod(parent.stat().st_mode | 0o011)
-    with postgres_server(folder, (*QUICK, "max_prepared_transactions=2")) as server:
-        yield server
+def postgres() -> Iterator[Postgres]:
+    with TemporaryDirectory(prefix="ospi-pg-") as name:  # a socket's path is short
+        Path(name).chmod(0o711)  # the server's account must reach its folder
+        with postgres_server(Path(name) / "pg", (*QUICK, "max_prepared_transactions=2")) as server:
+            yield server
 
 
 class Case:

@@ -58,5 +58,5 @@ def test_a_check_that_raises_leaves_no_program_behind() -> None:
     began = time.monotonic()
     with pytest.raises(CancelledError):
         wait()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert not psutil.pid_exists(pids[0])

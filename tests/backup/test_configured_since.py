@@ -11,8 +11,7 @@ import pytest
 
 from ospi_supervisor.backup.record import load_record, save_record
 from ospi_supervisor.errors import BackupError
-from tests.backup.conftest import Hospital
-from tests.backup.test_snapshots import files_of
+from tests.backup.conftest import Hospital, files_of
 
 MIGRATE = """
 import os, sqlite3, sys

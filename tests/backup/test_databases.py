@@ -7,7 +7,7 @@ import pytest
 from ospi_supervisor.backup.databases import hook_environment, make_databases
 from ospi_supervisor.backup.postgres import PostgresDatabase
 from ospi_supervisor.backup.sqlite import SqliteDatabase
-from ospi_supervisor.config import DatabaseTable
+from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError, ConfigurationError
 
 

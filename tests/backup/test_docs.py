@@ -1,5 +1,6 @@
 """The commands that `docs/sauvegardes.md` gives to administrators restore what they promise to."""
 
+import os
 import re
 import shutil
 import sqlite3
@@ -11,9 +12,8 @@ import pytest
 
 from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.config import DatabaseTable
-from tests.backup.conftest import Hospital
-from tests.backup.test_snapshots import files_of, migrate
+from ospi_supervisor.config.tables import DatabaseTable
+from tests.backup.conftest import Hospital, files_of, migrate
 from tests.backup.trees import add_oddities, fill, state_of
 from tests.support.postgres import Postgres
 from tests.support.system import unavailable
@@ -42,7 +42,7 @@ def test_folders_and_sqlite_are_restored_by_hand(hospital: Hospital) -> None:
     target = hospital.root / "disque de secours"
     target.mkdir()
     for command in commands():
-        if not command.startswith("pg_restore"):
+        if not command.startswith(("pg_restore", "createdb", "psql")):
             subprocess.run(["bash", "-euo", "pipefail", "-c", _placed(command, hospital, target)], check=True)
     restored = target / str(hospital.data).lstrip("/")
     with closing(sqlite3.connect(restored / "portail.db")) as connection:
@@ -72,9 +72,52 @@ def test_postgresql_is_restored_by_hand(postgres: Postgres, tmp_path: Path) -> N
     snapshots = Snapshots(tmp_path / "COMPLEMENT", [], make_databases([table]), 1)
     snapshots.take_full("entiere", "1.0", progress=lambda _: None, check=lambda: None)
     postgres.sql("postgres", "DROP DATABASE amain")
-    (command,) = [line for line in commands() if line.startswith("pg_restore")]
+    (command,) = [line for line in commands() if line.startswith("pg_restore --create")]
     program, *arguments = command.split()
     arguments[-1] = str(tmp_path / "COMPLEMENT" / "entiere" / "bases" / "NOM.pgdump")
     postgres.run(program, *arguments)
     assert postgres.sql("amain", "SELECT count(*) FROM sejour") == "1000"
+    postgres.sql("postgres", "DROP DATABASE amain")
+
+
+def test_a_dump_without_the_platforms_search_path_is_loaded_by_hand(postgres: Postgres, tmp_path: Path) -> None:
+    postgres.sql("postgres", "CREATE DATABASE amain OWNER plateforme")
+    postgres.sql(
+        "amain",
+        """SET ROLE plateforme; CREATE FUNCTION plus(n int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        'BEGIN RETURN n + un(); END'; CREATE FUNCTION un() RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+        'BEGIN RETURN 1; END'; CREATE TABLE sejour (id int, suivant int GENERATED ALWAYS AS (plus(id)) STORED);
+        INSERT INTO sejour (id) SELECT generate_series(1, 1000)""",
+    )
+    dump = tmp_path / "COMPLEMENT"
+    postgres.run("pg_dump", "--format=directory", f"--file={dump}", "amain")
+    postgres.sql("postgres", "DROP DATABASE amain")
+    places = {"COMPLEMENT/bases/NOM.pgdump": str(dump), "ROLE": "plateforme", "NOM": "amain"}
+    address = {"PGHOST": str(postgres.folder), "PGPORT": str(postgres.port), "PGUSER": "proprietaire"}
+    for command in [line for line in commands() if line.startswith(("createdb", "pg_restore --file"))]:
+        for word, place in places.items():
+            command = command.replace(word, place)
+        subprocess.run(["bash", "-euo", "pipefail", "-c", command], check=True, env={**os.environ, **address})
+    assert postgres.sql("amain", "SELECT sum(suivant - id) FROM sejour") == "1000"
+    postgres.sql("postgres", "DROP DATABASE amain")
+
+
+def test_a_checkpoint_that_was_a_copy_is_loaded_by_hand(postgres: Postgres, tmp_path: Path) -> None:
+    postgres.sql("postgres", "CREATE DATABASE amain OWNER plateforme CONNECTION LIMIT 17")
+    postgres.sql("amain", "SET ROLE plateforme; CREATE TABLE sejour AS SELECT generate_series(1, 1000) AS id")
+    (tmp_path / "secret").write_text(postgres.password, encoding="utf-8")
+    table = DatabaseTable(name="NOM", url=postgres.url("amain"), password_file=tmp_path / "secret")
+    snapshots = Snapshots(tmp_path / "sauvegardes", [], make_databases([table]), 1)
+    snapshots.take_full("entiere", "1.0", progress=lambda _: None, check=lambda: None)
+    snapshots.take_increment("entiere", "arret", "1.0", progress=lambda _: None, check=lambda: None)
+    snapshots.settle("arret", progress=lambda _: None)
+    postgres.sql("postgres", "DROP DATABASE amain")
+    places = {"COMPLEMENT": str(tmp_path / "sauvegardes" / "arret"), "BASE": "amain"}
+    for command in [line for line in commands() if line.startswith(("psql", "pg_restore --exit"))]:
+        program, *arguments = command.split()
+        for word, place in places.items():
+            arguments = [argument.replace(word, place) for argument in arguments]
+        postgres.run(program, *arguments)
+    assert postgres.sql("amain", "SELECT count(*) FROM sejour") == "1000"
+    assert postgres.sql("amain", "SELECT datconnlimit FROM pg_database WHERE datname = 'amain'") == "17"
     postgres.sql("postgres", "DROP DATABASE amain")

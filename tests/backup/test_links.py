@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from ospi_supervisor.administration.checks import CHECKS
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.bootstrap import make_adapters
-from ospi_supervisor.checks import CHECKS, Level
-from ospi_supervisor.config import Config
+from ospi_supervisor.bootstrap.administration import make_adapters
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.phases.backup import Backup
-from tests.backup.conftest import Hospital
-from tests.backup.test_snapshots import files_of
+from tests.backup.conftest import Hospital, files_of
 from tests.backup.trees import fill
 from tests.phases.conftest import MemoryRun, make_run
 from tests.platform.conftest import make_config
@@ -151,4 +151,4 @@ def test_check_and_the_journal_say_what_links_keep_from_being_saved(
     Backup(Snapshots(config.backup.directory, config.platform.data_dirs, [], 1)).do(run)
     (warning,) = run.warnings
     assert f"1 lien mène hors des dossiers de données (« {tmp_path}/data/images »)" in warning
-    assert (Level.WARNING, warning) in list(CHECKS["data"](config, make_adapters(config)))
+    assert (Grade.WARNING, warning) in list(CHECKS["data"](config, make_adapters(config)))

@@ -2,9 +2,21 @@
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from ospi_supervisor.backup.listing import COARSEST_CLOCK_NS, Entry, Listing, changed, load_listing, save_listing, scan
+import pytest
+
+from ospi_supervisor.backup.listing import (
+    COARSEST_CLOCK_NS,
+    Listing,
+    changed,
+    load_listing,
+    save_listing,
+    scan,
+    weigh,
+)
+from ospi_supervisor.hands.folder import Entry, FolderHands
 from tests.backup.trees import ODD_NAMES, add_oddities
 
 
@@ -18,6 +30,12 @@ def listing(*entries: Entry) -> Listing:
 
 def nothing() -> None:
     """Nobody waits."""
+
+
+@pytest.fixture
+def hands() -> Iterator[FolderHands]:
+    with FolderHands() as hands:
+        yield hands
 
 
 def test_an_entry_with_equal_facts_is_unchanged() -> None:
@@ -42,28 +60,39 @@ def test_all_names_of_a_file_go_together() -> None:
     assert changed(listing(entry("a", inode=4), entry("c", inode=5)), new) == {"a", "b"}
 
 
-def test_a_fresh_file_is_of_unknown_time_and_an_old_one_is_not(tmp_path: Path) -> None:
+def test_holes_weigh_nothing_and_a_file_of_several_names_is_weighed_once(tmp_path: Path) -> None:
+    with (tmp_path / "creux").open("wb") as file:
+        file.seek(20 << 30)
+        file.write(b"x")
+    (tmp_path / "plein").write_bytes(b"x" * 1_000_000)
+    (tmp_path / "petit").write_bytes(b"abc")
+    for number in range(5):
+        (tmp_path / f"autre-{number}").hardlink_to(tmp_path / "plein")
+    assert 1_000_003 < weigh(tmp_path, [], nothing) < 1_100_000
+
+
+def test_a_fresh_file_is_of_unknown_time_and_an_old_one_is_not(hands: FolderHands, tmp_path: Path) -> None:
     (tmp_path / "fichier").write_text("x")
     name = str(tmp_path / "fichier").lstrip("/")
-    assert scan([tmp_path], [], nothing)[name].ctime_ns == 0
+    assert scan(hands, [tmp_path], [], nothing)[name].ctime_ns == 0
     time.sleep(COARSEST_CLOCK_NS / 1e9 + 0.1)
-    assert scan([tmp_path], [], nothing)[name].ctime_ns == (tmp_path / "fichier").stat().st_ctime_ns
+    assert scan(hands, [tmp_path], [], nothing)[name].ctime_ns == (tmp_path / "fichier").stat().st_ctime_ns
 
 
-def test_a_list_keeps_every_name_to_the_byte(tmp_path: Path) -> None:
+def test_a_list_keeps_every_name_to_the_byte(hands: FolderHands, tmp_path: Path) -> None:
     folder = tmp_path / "données"
     folder.mkdir()
     add_oddities(folder)
-    found = scan([folder], [], nothing)
+    found = scan(hands, [folder], [], nothing)
     save_listing(found, tmp_path / "liste")
     assert load_listing(tmp_path / "liste") == found
     assert {os.fsencode(path).split(b"/")[-1] for path in found} >= set(ODD_NAMES)
 
 
-def test_parents_come_first_and_what_is_left_out_stays_out(tmp_path: Path) -> None:
+def test_parents_come_first_and_what_is_left_out_stays_out(hands: FolderHands, tmp_path: Path) -> None:
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c").write_text("")
     (tmp_path / "a.db").write_text("")
     (tmp_path / ".ospi-quarantaine-20260101T000000Z").mkdir()
-    found = [Path("/", path).relative_to(tmp_path) for path in scan([tmp_path], [tmp_path / "a.db"], nothing)]
+    found = [Path("/", path).relative_to(tmp_path) for path in scan(hands, [tmp_path], [tmp_path / "a.db"], nothing)]
     assert [str(path) for path in found] == [".", "a", "a/b", "a/b/c"]

@@ -105,3 +105,12 @@ def test_what_restorations_took_beforehand_drives_out_no_other(years: Hospital) 
 def test_what_others_put_beside_the_snapshots_stays(years: Hospital) -> None:
     years.snapshots.prune(set())
     assert all((years.backups / name).is_dir() for name in FOREIGN)
+
+
+def test_none_goes_where_a_newer_program_took_one(years: Hospital) -> None:
+    file = years.backups / "i3" / "snapshot.json"
+    file.write_text('{"format": 99, "written_by": "7.8.9"}')
+    with pytest.raises(BackupError, match=r"i3 est d'une version plus récente de Superviseur \(7\.8\.9\)"):
+        years.snapshots.prune(set())
+    assert names(years) == ["c1", "i1", "c2", "c3", "c4", "i4"]
+    assert years.snapshots.unusable() == ["i3", "update-9-full"]

@@ -97,6 +97,11 @@ def test_owner_mode_and_attributes_come_back(database: SqliteDatabase, tmp_path:
     assert os.getxattr(database.path, "user.cle") == b"\0valeur"
 
 
+def owner_and_mode(path: Path) -> tuple[int, int, int]:
+    facts = path.lstat()
+    return facts.st_uid, facts.st_gid, facts.st_mode
+
+
 def test_a_link_put_in_the_place_of_what_a_restore_writes_is_not_followed(
     database: SqliteDatabase, tmp_path: Path
 ) -> None:
@@ -104,11 +109,11 @@ def test_a_link_put_in_the_place_of_what_a_restore_writes_is_not_followed(
     other = tmp_path / "ailleurs"
     other.write_text("à root")
     other.chmod(0o600)
-    before = other.stat()
+    before = owner_and_mode(other)
     facts = database.dump(tmp_path / "copie", nothing, low_priority=False)
     Path(f"{database.path}.ospi-restauration").symlink_to(other)
     database.restore(tmp_path / "copie", {**facts, "uid": os.getuid(), "mode": 0o644}, nothing)
-    assert (other.read_text(), other.stat()) == ("à root", before)
+    assert (other.read_text(), owner_and_mode(other)) == ("à root", before)
     assert not database.path.is_symlink()
     assert balance(database.path) == (20_000, 0)
 
@@ -156,3 +161,52 @@ def test_a_check_that_raises_stops_dump_and_proof(database: SqliteDatabase, tmp_
 def test_a_link_is_followed_to_the_database(database: SqliteDatabase, tmp_path: Path) -> None:
     (tmp_path / "lien.db").symlink_to(database.path)
     assert SqliteDatabase("lien", tmp_path / "lien.db").files() == database.files()
+
+
+def in_french(connection: sqlite3.Connection) -> None:
+    connection.create_collation(
+        "FRANCAIS", lambda one, other: (one.lower() > other.lower()) - (one.lower() < other.lower())
+    )
+    connection.create_function("cle", 1, lambda text: text.lower(), deterministic=True)
+
+
+FRENCH = {
+    "index": "CREATE TABLE p (n TEXT); CREATE INDEX i ON p (n COLLATE FRANCAIS)",
+    "column": "CREATE TABLE p (n TEXT COLLATE FRANCAIS UNIQUE)",
+    "key": "CREATE TABLE p (n TEXT COLLATE FRANCAIS PRIMARY KEY) WITHOUT ROWID",
+    "expression": "CREATE TABLE p (n TEXT); CREATE INDEX i ON p (cle(n))",
+    "partial": "CREATE TABLE p (n TEXT); CREATE INDEX i ON p (n) WHERE cle(n) <> 'b'",
+    "computed": "CREATE TABLE p (n TEXT, c TEXT GENERATED ALWAYS AS (cle(n)) VIRTUAL NOT NULL)",
+    "constraint": "CREATE TABLE p (n TEXT CHECK (cle(n) <> 'z'))",
+}
+
+
+@pytest.mark.parametrize("sql", FRENCH.values(), ids=FRENCH)
+@pytest.mark.parametrize("thorough", [True, False])
+def test_what_only_the_application_registers_is_not_damage(tmp_path: Path, sql: str, thorough: bool) -> None:
+    path = tmp_path / "prefs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        in_french(connection)
+        connection.executescript(sql)
+        connection.executemany("INSERT INTO p (n) VALUES (?)", [("B",), ("é",), ("a",)])
+        connection.commit()
+    database = SqliteDatabase("prefs", path)
+    database.check()
+    database.dump(tmp_path / "copie", nothing, low_priority=True)
+    database.prove(tmp_path / "copie", nothing, thorough=thorough)
+
+
+def test_damage_is_found_where_something_is_unknown_too(tmp_path: Path) -> None:
+    path = tmp_path / "prefs.db"
+    with closing(sqlite3.connect(path)) as connection:
+        in_french(connection)
+        connection.executescript(FRENCH["index"])
+        connection.executemany("INSERT INTO p VALUES (?)", [(f"nom {n}" * 50,) for n in range(1000)])
+        connection.commit()
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 8192 * 4096)
+        file.write(b"x" * 4096)
+    database = SqliteDatabase("prefs", path)
+    database.dump(tmp_path / "copie", nothing, low_priority=True)
+    with pytest.raises(BackupError, match="la base « prefs » est abîmée"):
+        database.prove(tmp_path / "copie", nothing, thorough=True)

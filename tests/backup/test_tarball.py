@@ -31,13 +31,13 @@ def test_a_file_that_vanished_is_counted_and_not_archived(tmp_path: Path) -> Non
         (folder / name).write_text(name)
     listed = names(folder)
     (folder / "b\nc").unlink()
-    written = write_tarball(listed, tmp_path / "tar.zst", nothing, low_priority=True)
+    written = write_tarball({folder: listed}, tmp_path / "tar.zst", nothing, low_priority=True)
     assert written.vanished == 1
     assert members_of(tmp_path / "tar.zst", nothing, low_priority=False).keys() == {*listed} - {listed[2]}
 
 
 def test_nothing_to_archive_makes_an_archive_of_nothing(tmp_path: Path) -> None:
-    write_tarball([], tmp_path / "tar.zst", nothing, low_priority=False)
+    write_tarball({}, tmp_path / "tar.zst", nothing, low_priority=False)
     assert members_of(tmp_path / "tar.zst", nothing, low_priority=False) == {}
 
 
@@ -46,7 +46,7 @@ def test_the_standard_tools_read_it(tmp_path: Path) -> None:
     folder = tmp_path / "donnees"
     folder.mkdir()
     (folder / "fichier").write_bytes(b"x" * 3_000_000)
-    write_tarball(names(folder), tmp_path / "tar.zst", nothing, low_priority=True)
+    write_tarball({folder: names(folder)}, tmp_path / "tar.zst", nothing, low_priority=True)
     if shutil.which("zstd") is None:
         unavailable("zstd is not installed")
     listed = subprocess.run(["tar", "--zstd", "-tf", tmp_path / "tar.zst"], check=True, capture_output=True, text=True)
@@ -59,7 +59,7 @@ def test_a_cut_archive_is_damaged(tmp_path: Path, where: float) -> None:
     folder.mkdir()
     (folder / "fichier").write_bytes(os.urandom(3_000_000))
     tarball = tmp_path / "tar.zst"
-    write_tarball(names(folder), tarball, nothing, low_priority=False)
+    write_tarball({folder: names(folder)}, tarball, nothing, low_priority=False)
     os.truncate(tarball, int(tarball.stat().st_size * where))
     with pytest.raises(BackupError, match=r"tronquée|endommagée"):
         members_of(tarball, nothing, low_priority=False)
@@ -127,6 +127,6 @@ def test_a_file_on_bad_sectors_spoils_the_backup(tmp_path: Path, name: str) -> N
         with pytest.raises(OSError, match="Input/output"):
             bad.read_bytes()
         with pytest.raises(BackupError, match="abîmé » ne peut pas être lu"):
-            write_tarball(names(folder), tmp_path / "tar.zst", nothing, low_priority=True)
+            write_tarball({folder: names(folder)}, tmp_path / "tar.zst", nothing, low_priority=True)
     finally:
         unmount_bad_disk(tmp_path / "disk.img", folder)

@@ -1,0 +1,66 @@
+"""How much room a PostgreSQL server has left: it has no statement for that, so it is looked for on this machine."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from ospi_supervisor.backup.psql import Client
+from ospi_supervisor.system.files import open_regular
+
+PROGRAMS = ("postgres", "postmaster")
+LOCK = "postmaster.pid"
+"""In the folder that a server works in: its number, its folder, when it started, its port, each on a line."""
+LOCK_BYTES = 4096
+STARTED_SECONDS = 5
+"""The server writes this file just before it notes when it started."""
+WHO = "SELECT extract(epoch FROM pg_postmaster_start_time())::bigint, current_setting('port');"
+PLACES = """SELECT DISTINCT pg_tablespace_location(place) FROM (
+    SELECT dattablespace AS place FROM pg_database WHERE datname = current_database()
+    UNION SELECT reltablespace FROM pg_class WHERE reltablespace <> 0) AS places;
+"""
+
+
+SIZE = "SELECT pg_database_size(current_database());"
+SLACK = 1.2
+"""For the log that the server writes, and what others write meanwhile."""
+
+
+def has_room(client: Client, tick: Callable[[], None]) -> bool:
+    """Whether another database of this one's size can be made beside it; True where nobody can tell. BackupError."""
+    free = free_bytes(client, tick)
+    return free is None or free >= SLACK * int(client.ask(SIZE, tick)[0])
+
+
+def free_bytes(client: Client, tick: Callable[[], None]) -> int | None:
+    """The bytes free where the database behind `client` has its files; of several places, the fewest.
+
+    None where its server is not on this machine. BackupError where it cannot be asked.
+    """
+    started, port = client.ask(WHO, tick)[0].split("|")
+    places = client.ask(PLACES, tick) or [""]
+    for process in _servers():
+        with suppress(OSError):  # a session's process, which is over, or one that is none of ours
+            if _is(process, int(started), port):
+                return min(_free(f"{process}/root{place}" if place else f"{process}/cwd") for place in places)
+    return None
+
+
+def _servers() -> Iterator[str]:
+    for process in psutil.process_iter(["name"]):
+        if process.info["name"] in PROGRAMS:
+            yield f"/proc/{process.pid}"
+
+
+def _is(process: str, started: int, port: str) -> bool:
+    """Whether `process` belongs to the server of that port that started then. Raises OSError."""
+    with open_regular(Path(process, "cwd", LOCK)) as file:
+        lines = file.read(LOCK_BYTES).decode("ascii", "replace").splitlines()
+    return lines[3:4] == [port] and lines[2].isdigit() and abs(int(lines[2]) - started) <= STARTED_SECONDS
+
+
+def _free(place: str) -> int:
+    facts = os.statvfs(place)
+    return facts.f_bavail * facts.f_frsize
