@@ -4,26 +4,19 @@ A phase is an object with a `do` and an `undo`. It acts on the system through th
 built with, and tells the engine what it does through the `Run` that it is given. It never sees the store.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Protocol
 
+from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.domain.validation import Decision, Verdict
 
 Facts = Mapping[str, Any]
 """What a phase records: JSON values only, small (a phase's bulk data lies in files that its facts name)."""
-
-
-class Level(StrEnum):
-    """How much a line of the journal matters."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +29,7 @@ class UpdateRequest:
     requested_by: str
     from_version: str
     started_at: datetime
+    validates: bool = False
 
 
 class Run(Protocol):
@@ -69,12 +63,19 @@ class Run(Protocol):
     def journal(self, level: Level, message: str) -> None:
         """One line of the update's journal, in French, a sentence."""
 
-    def output(self, line: str) -> None:
-        """One line that a hook printed: to the log file whole, to the pages a throttled tail."""
+    def log(self, text: str) -> None:
+        """Whole lines that a hook printed, for the update's log file."""
+
+    def output(self, lines: Sequence[str], count: int) -> None:
+        """The newest of `count` lines that a hook printed since the last call, for the pages; throttled."""
 
     def check(self) -> None:
-        """To be called often in long work: raises CancelledError or WorkerStoppingError where the phase should
-        stop (phases 1 to 4 only; it never raises in the others nor in an undo), and shows that the phase lives."""
+        """To be called often in long work: raises CancelledError or WorkerStoppingError where the phase should stop
+        (before `maintenance` only; it never raises in the others nor in an undo), and shows that the phase lives."""
+
+    def decision(self, otherwise: Decision | None = None) -> Decision | None:
+        """What is decided of the validation, None while nothing is; with `otherwise` that is, for good, unless
+        something was decided before. WorkerStoppingError where the worker is to stop."""
 
 
 class PhaseWork(Protocol):
@@ -83,8 +84,8 @@ class PhaseWork(Protocol):
     def do(self, run: Run) -> Facts:
         """Do the phase's work; the facts returned are recorded with « done » in one transaction.
 
-        Called again from its beginning after a crash (phases 1 to 4 and 12, 13): it must cope with what an
-        earlier attempt left.
+        Called again from its beginning after a crash (before `maintenance`, and from `reopen` on): it must cope with
+        what an earlier attempt left.
         """
 
     def undo(self, run: Run) -> None:
@@ -102,8 +103,14 @@ class Registry:
     """What is held while an update runs (engine rule 7)."""
     shutting_down: Callable[[], bool] = lambda: False
     """Whether the machine is being stopped: what fails then failed because of that."""
+    show_page: Callable[[], None] = lambda: None
+    """Has the maintenance page shown: called where an update ends in an intervention, whatever went before."""
+    after_crash: Verdict = Verdict.GO_BACK
+    """What is decided of a validation that a crash interrupted."""
+    skipped: frozenset[Phase] = frozenset()
+    """The phases that such an update does not have."""
 
     def __post_init__(self) -> None:
-        missing = set(Phase) - set(self.works)
+        missing = set(Phase) - set(self.works) - self.skipped
         if missing:
             raise ValueError(f"no work for {sorted(missing)}")

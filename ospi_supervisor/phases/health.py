@@ -1,8 +1,9 @@
-"""Phase 11, `health`: the platform answers, and with the new version. Undo: nothing."""
+"""Phase `health`: the platform answers, and with the new version. Undo: nothing."""
 
 from dataclasses import dataclass
 
-from ospi_supervisor.phases.base import Facts, Run
+from ospi_supervisor.phases.base import Facts, PhaseWork, Run
+from ospi_supervisor.phases.parts import Parts
 from ospi_supervisor.phases.release import manifest_of
 from ospi_supervisor.platform import health
 
@@ -22,3 +23,8 @@ class HealthCheck:
 
     def undo(self, run: Run) -> None:
         """Nothing was changed."""
+
+
+def make(parts: Parts) -> PhaseWork:
+    """The phase, of its parts."""
+    return HealthCheck(parts.health, parts.config.platform.health_timeout)

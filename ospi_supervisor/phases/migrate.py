@@ -1,16 +1,18 @@
-"""Phase 9, `migrate`: the release's own hooks change the data. Undo: the checkpoint is restored."""
+"""Phase `migrate`: the release's own hooks change the data. Undo: the checkpoint is restored."""
 
 from dataclasses import dataclass
 
 from ospi_supervisor.backup.snapshots import Snapshots
+from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import HookPhase
 from ospi_supervisor.domain.plan import checkpoint_id
 from ospi_supervisor.domain.words import counted
-from ospi_supervisor.mounts import sync_trees
-from ospi_supervisor.phases.base import Facts, Level, Run
-from ospi_supervisor.phases.release import ReleaseHooks
+from ospi_supervisor.phases.base import Facts, PhaseWork, Run
+from ospi_supervisor.phases.hooks import ReleaseHooks
+from ospi_supervisor.phases.parts import Parts
 from ospi_supervisor.platform.machine import boot_id
+from ospi_supervisor.system.mounts import sync_trees
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,11 @@ class Migrate:
                 Level.WARNING,
                 f"{_arrived(len(report.moved))} dans {report.quarantine}.",
             )
+
+
+def make(parts: Parts) -> PhaseWork:
+    """The phase, of its parts."""
+    return Migrate(parts.hooks, parts.snapshots)
 
 
 def _arrived(files: int) -> str:

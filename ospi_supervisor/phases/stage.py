@@ -1,4 +1,4 @@
-"""Phase 3, `stage`: build the new release beside the current one, while the platform serves. Undo: delete it."""
+"""Phase `stage`: build the new release beside the current one, while the platform serves. Undo: delete it."""
 
 import os
 from collections.abc import Callable
@@ -8,16 +8,24 @@ from pathlib import Path
 
 from ospi_supervisor.archive.layout import MANIFEST
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.recognise import altered
-from ospi_supervisor.archive.stage import stage
+from ospi_supervisor.archive.refusals import altered
+from ospi_supervisor.archive.staging import stage
+from ospi_supervisor.archive.tree import altered as files_altered
+from ospi_supervisor.archive.tree import writable_by_others
 from ospi_supervisor.archive.trust import Trust
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.installed import InstalledReleases
+from ospi_supervisor.deployment.releases import Releases
+from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import HookPhase, Manifest
-from ospi_supervisor.files import sync_tree
-from ospi_supervisor.phases.base import Facts, Level, Run
-from ospi_supervisor.phases.release import InstalledReleases, ReleaseHooks, account_ids, manifest_of
-from ospi_supervisor.platform.releases import Releases
+from ospi_supervisor.errors import HookError
+from ospi_supervisor.phases.archives import open_archive
+from ospi_supervisor.phases.base import Facts, PhaseWork, Run
+from ospi_supervisor.phases.hooks import ReleaseHooks
+from ospi_supervisor.phases.parts import Parts
+from ospi_supervisor.phases.release import SEALED, account_ids, manifest_of
+from ospi_supervisor.system.files import sync_tree
 
 EXTRACTION_SHARE = 70
 """How much of the phase's bar is for writing the tree when hooks follow, in percent."""
@@ -43,7 +51,17 @@ class Stage:
         self._open_writable_folders(manifest)
         self.hooks.run(run, HookPhase.STAGE, EXTRACTION_SHARE)
         sync_tree(self.releases.path(manifest.version))
-        return {"version": manifest.version}
+        return {"version": manifest.version, SEALED: self._is_sealed(run, manifest)}
+
+    def _is_sealed(self, run: Run, manifest: Manifest) -> bool:
+        """Whether nothing but root can write to the release's files from here on: then `start` need not look at each of
+        them while users wait. HookError where a hook altered one already."""
+        tree = self.installed.tree(manifest.version)
+        if tree is None:
+            return False
+        if wrong := files_altered(tree, manifest.writable, run.check):
+            raise HookError(f"un programme de la version a modifié un de ses fichiers : {wrong[0]!r}")
+        return self._hard_links_are_safe() and not writable_by_others(tree, manifest.writable)
 
     def undo(self, run: Run) -> None:
         """Delete what was staged; the installed release is never touched."""
@@ -58,7 +76,7 @@ class Stage:
             run.journal(Level.INFO, f"La version {current} n'a pas été relevée : rien n'en sera repris.")
         share = EXTRACTION_SHARE if manifest.hooks_of(HookPhase.STAGE) else 100
         trust = Trust.load(self.config.trust.root, self.config.paths.trust_dir)
-        with Archive.open(run.request.archive, trust, self.clock()) as archive:
+        with Archive.read(open_archive(self.config.paths, run.request.archive), trust, self.clock()) as archive:
             if archive.manifest != manifest:
                 raise altered(MANIFEST, "ce n'est plus l'archive qui a été vérifiée")
             record = stage(
@@ -91,3 +109,8 @@ class Stage:
         if os.geteuid() == 0 and (ids := account_ids(self.config.platform.account)):
             for folder in sorted(folders, reverse=True):
                 os.chown(folder, *ids)
+
+
+def make(parts: Parts) -> PhaseWork:
+    """The phase, of its parts."""
+    return Stage(parts.config, parts.releases, parts.installed, parts.hooks, parts.clock)

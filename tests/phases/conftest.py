@@ -1,7 +1,7 @@
 """A run that keeps in memory what the engine keeps in its database, and services that are files."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from ospi_supervisor.config import Config, ServiceTable
+from ospi_supervisor.config.tables import Config, ServiceTable
+from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import Manifest
-from ospi_supervisor.phases.base import Facts, Level, UpdateRequest
+from ospi_supervisor.domain.validation import Decision
+from ospi_supervisor.phases.base import Facts, UpdateRequest
 from ospi_supervisor.phases.release import manifest_facts
 from ospi_supervisor.platform.services import Services
 from tests.platform.conftest import Stub, make_config, make_stub, reply
@@ -32,6 +34,7 @@ class MemoryRun:
     known: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     maintenance_started_at: datetime | None = None
+    decided: Decision | None = None
 
     def facts(self, phase: Phase) -> Facts:
         return self.known.get(phase, {})
@@ -46,11 +49,18 @@ class MemoryRun:
         if level is Level.WARNING:
             self.warnings.append(message)
 
-    def output(self, line: str) -> None:
+    def log(self, text: str) -> None:
+        pass
+
+    def output(self, lines: Sequence[str], count: int) -> None:
         pass
 
     def check(self) -> None:
         pass
+
+    def decision(self, otherwise: Decision | None = None) -> Decision | None:
+        self.decided = self.decided or otherwise
+        return self.decided
 
 
 @pytest.fixture
@@ -100,13 +110,15 @@ def services(tmp_path: Path) -> FileServices:
 
 @pytest.fixture
 def answering(make_stub: Callable[..., Stub], make_config: Callable[..., Config]) -> Callable[..., Config]:
-    """The configuration of a platform whose health address gives a version, with a status."""
+    """The configuration of a platform whose health address gives a version, with a status, while it `runs`."""
 
-    def make(version: str = OLD, status: int = 200, **tables: dict[str, Any]) -> Config:
+    def make(
+        version: str = OLD, status: int = 200, runs: Callable[[], object] = lambda: True, **tables: dict[str, Any]
+    ) -> Config:
         def handle(handler: Any) -> None:
             health = handler.path.startswith("/health")
             body = json.dumps({"version": version}).encode() if health else b"portail"
-            reply(handler, status if health else 200, body)
+            reply(handler, (status if runs() else 503) if health else 200, body)
 
         stub = make_stub(handle)
         platform = {"public_url": f"{stub.url}/", "health_url": f"{stub.url}/health", "health_timeout": 0.3}

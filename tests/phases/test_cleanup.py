@@ -7,13 +7,13 @@ import pytest
 
 from ospi_supervisor.archive.tree import TreeRecord
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.installed import InstalledReleases
+from ospi_supervisor.deployment.releases import Releases
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.base import Run
 from ospi_supervisor.phases.cleanup import Cleanup
-from ospi_supervisor.phases.release import InstalledReleases
-from ospi_supervisor.platform.releases import Releases
 from tests.phases.conftest import NEW, OLD, MemoryRun
 
 FOREIGN = ["11.4.0.sav", "11.5.0 (copie)"]

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.releases import Releases
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import Hook, HookPhase, Manifest
 from ospi_supervisor.errors import HookError
-from ospi_supervisor.phases.release import ReleaseHooks, manifest_facts
-from ospi_supervisor.platform.releases import Releases
+from ospi_supervisor.phases.hooks import ReleaseHooks
+from ospi_supervisor.phases.release import manifest_facts
 from tests.phases.conftest import NEW, MemoryRun
 
 PASSWORD = "pâss w@rd"
@@ -37,11 +38,11 @@ def test_the_databases_password_reaches_neither_the_log_nor_the_failure(
     hook.chmod(0o755)
     run = make_run(Phase.MIGRATE)
     printed: list[str] = []
-    monkeypatch.setattr(run, "output", printed.append)
+    monkeypatch.setattr(run, "log", printed.append)
     described = Hook(phase=HookPhase.MIGRATE, name=hook.name, timeout=20, title="Schéma")
     manifest = Manifest(product="portail", version=NEW, hooks=(described,))
     run.known[Phase.VERIFY] = {"manifest": manifest_facts(manifest)}
     with pytest.raises(HookError) as failure:
         ReleaseHooks(config, releases).run(run, HookPhase.MIGRATE)
-    assert printed == ["connexion à postgresql://bi:***@127.0.0.1/entrepot", "mot : ***"]
+    assert "".join(printed) == "connexion à postgresql://bi:***@127.0.0.1/entrepot\nmot : ***\n"
     assert "mot : ***" in str(failure.value)

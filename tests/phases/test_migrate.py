@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.releases import Releases
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import Hook, HookPhase, Manifest
+from ospi_supervisor.phases.hooks import ReleaseHooks
 from ospi_supervisor.phases.migrate import Migrate
-from ospi_supervisor.phases.release import ReleaseHooks, manifest_facts
-from ospi_supervisor.platform.releases import Releases
+from ospi_supervisor.phases.release import manifest_facts
 from tests.faults.disks import CuttableDisk
 from tests.phases.conftest import NEW, MemoryRun
 from tests.support.system import require_root

@@ -1,11 +1,13 @@
 """What `verify` proved is what `stage` writes, and what can be refused without a lock is refused in `verify`."""
 
+import hashlib
 import os
 import pwd
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from backports import zstd
@@ -16,13 +18,17 @@ from ospi_supervisor.archive.entries import encode_entry
 from ospi_supervisor.archive.reader import Archive
 from ospi_supervisor.archive.tree import record_tree
 from ospi_supervisor.archive.trust import Trust
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.installed import InstalledReleases
+from ospi_supervisor.deployment.releases import Releases
 from ospi_supervisor.domain.lifecycle import Phase
-from ospi_supervisor.errors import ArchiveError, RefusedError
-from ospi_supervisor.phases.release import InstalledReleases, ReleaseHooks
+from ospi_supervisor.domain.manifest import Hook, HookPhase
+from ospi_supervisor.errors import ArchiveError, HookError, PlatformError, RefusedError
+from ospi_supervisor.phases.base import Facts
+from ospi_supervisor.phases.hooks import ReleaseHooks
 from ospi_supervisor.phases.stage import Stage
+from ospi_supervisor.phases.start import Start
 from ospi_supervisor.phases.verify import Verify
-from ospi_supervisor.platform.releases import Releases
 from tests.phases.conftest import NEW, OLD, MemoryRun
 from tests.support import archives
 from tests.support.system import require_root
@@ -39,6 +45,7 @@ class Bench:
         self._verify = Verify(config, self.releases, clock)
         self._stage = Stage(config, self.releases, self.installed, ReleaseHooks(config, self.releases), clock)
         config.paths.trust_dir.mkdir(parents=True)
+        self.notices = config.paths.notices_dir
         archives.make_tree(self.releases.path(OLD), {**archives.TREE, "app/plugins/a.py": b"a"})
         self.releases.link.symlink_to(f"releases/{OLD}")
         self.installed.save(OLD, record_tree(self.releases.path(OLD)))
@@ -46,9 +53,9 @@ class Bench:
     def verify(self) -> None:
         self.run.known[Phase.VERIFY] = dict(self._verify.do(self.run))
 
-    def stage(self) -> None:
+    def stage(self) -> Facts:
         self.run.phase = Phase.STAGE
-        self._stage.do(self.run)
+        return self._stage.do(self.run)
 
     def unstage(self) -> None:
         self._stage.undo(self.run)
@@ -90,12 +97,28 @@ def test_what_was_verified_is_staged(bench: Bench, tmp_path: Path) -> None:
     assert bench.releases.versions() == [OLD]
 
 
+def test_the_notice_is_kept_for_those_who_read_it_afterwards(bench: Bench) -> None:
+    bench.verify()
+    (kept,) = bench.notices.iterdir()
+    assert kept.read_bytes().startswith(b"%PDF")
+    assert kept.stem == hashlib.sha256(kept.read_bytes()).hexdigest()
+    bench.verify()  # a second time, as after a power cut
+    assert list(bench.notices.iterdir()) == [kept]
+
+
+def test_a_notice_that_cannot_be_kept_ends_nothing(bench: Bench) -> None:
+    bench.notices.parent.mkdir(exist_ok=True)
+    bench.notices.write_bytes(b"no folder")
+    bench.verify()
+    assert any("La notice n'a pas pu être gardée" in warning for warning in bench.run.warnings)
+
+
 def test_another_archive_in_the_place_of_the_verified_one_is_refused(
     bench: Bench, vendor: Path, tmp_path: Path
 ) -> None:
     bench.verify()
     older = archives.make_tree(tmp_path / "older", {"VERSION": b"9.0.0\n"})
-    archives.build_archive(bench.run.request.archive, vendor, older, version="9.0.0")
+    archives.build_archive(bench.run.request.archive, vendor, older, version="9.0.0", requires="")
     with pytest.raises(ArchiveError, match="plus l'archive"):
         bench.stage()
     assert bench.releases.versions() == [OLD]
@@ -168,3 +191,62 @@ def test_a_folder_that_is_handed_over_gives_no_other_away(
     bench.stage()
     assert (tmp_path / "à root").stat().st_uid == 0
     assert (bench.releases.path(NEW) / "cache/autre").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_verify_reads_what_hooks_ask_the_machine_for(bench: Bench, vendor: Path, tmp_path: Path, kept: bool) -> None:
+    """From the packs, or from the installed release where it has the same file."""
+    files = {"10-venv": b"#!/usr/bin/env -S python9.9 -u\nprint()\n", "20-binaire": b"\x7fELF" + bytes(300)}
+    programs = archives.make_tree(tmp_path / "programs", files)
+    for name in files:
+        (programs / name).chmod(0o755)
+    hooks = tuple(Hook(phase=HookPhase.STAGE, name=name, timeout=9, title="t") for name in ("10-venv", "20-binaire"))
+    archives.build_archive(bench.run.request.archive, vendor, tmp_path / "tree", hooks=programs, hook_list=hooks)
+    if kept:
+        shutil.copytree(programs, bench.releases.path(OLD) / "hooks")
+        bench.installed.save(OLD, record_tree(bench.releases.path(OLD)))
+    bench.verify()
+    assert bench.run.facts(Phase.VERIFY)["interpreters"] == {
+        "10-venv": "/usr/bin/env -S python9.9 -u",
+        "20-binaire": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "mode", "sealed"), [("VERSION", 0o644, True), ("VERSION", 0o664, False), ("app", 0o775, False)]
+)
+def test_a_release_that_others_can_write_to_is_looked_at_again_before_it_starts(
+    make_bench: Callable[..., Bench], vendor: Path, tmp_path: Path, path: str, mode: int, sealed: bool
+) -> None:
+    require_root("releases are shared with no other account")
+    bench = make_bench(account="nobody", writable=("cache",))
+    (tmp_path / "tree" / path).chmod(mode)
+    archives.build_archive(bench.run.request.archive, vendor, tmp_path / "tree", writable=("cache",))
+    bench.verify()
+    facts = bench.stage()
+    assert facts["sealed"] is sealed
+    bench.run.known[Phase.STAGE].update(facts)
+    started: list[bool] = []
+    services = SimpleNamespace(left_out=lambda only: [], start=lambda only, but_late: started.append(True))
+    start = Start(services, bench.installed)  # type: ignore[arg-type]
+    (bench.releases.path(NEW) / "VERSION").write_text("altérée par une migration")
+    if sealed:  # which it could not be
+        start.do(bench.run)
+    else:
+        with pytest.raises(PlatformError, match="modifiés depuis leur installation, dont 'VERSION'"):
+            start.do(bench.run)
+    assert started == ([True] if sealed else [])
+
+
+def test_a_hook_of_stage_that_altered_the_release_is_found_before_users_lose_the_platform(
+    bench: Bench, vendor: Path, tmp_path: Path
+) -> None:
+    hooks = archives.make_tree(
+        tmp_path / "programs", {"10-venv": b"#!/bin/sh\nchmod u+w VERSION; echo autre > VERSION\n"}
+    )
+    (hooks / "10-venv").chmod(0o755)
+    described = (Hook(phase=HookPhase.STAGE, name="10-venv", timeout=9, title="t"),)
+    archives.build_archive(bench.run.request.archive, vendor, tmp_path / "tree", hooks=hooks, hook_list=described)
+    bench.verify()
+    with pytest.raises(HookError, match="a modifié un de ses fichiers : 'VERSION'"):
+        bench.stage()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.stop import Stop, start_what_ran
@@ -20,7 +20,7 @@ def run(make_run: Callable[[Phase], MemoryRun]) -> MemoryRun:
 
 @pytest.fixture
 def stop(services: FileServices, answering: Callable[..., Config]) -> Stop:
-    return Stop(services, Health(answering().platform), 0.3)
+    return Stop(services, Health(answering(runs=services.at_work).platform), 0.3)
 
 
 def test_what_a_boot_has_not_started_yet_is_not_taken_for_stopped(
@@ -88,3 +88,12 @@ def test_where_nothing_was_remembered_all_are_started(stop: Stop, services: File
     stop.undo(run)
     assert services.at_work() == {"base", "portail", "lots"}
     assert run.warnings == []
+
+
+def test_nothing_goes_on_while_the_platform_answers_though_its_services_are_stopped(
+    services: FileServices, run: MemoryRun, answering: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something of the platform runs that is none of its services, or whose `status` lies: it would write on."""
+    monkeypatch.setattr(Health.wait_for_silence, "__defaults__", (0.2,))
+    with pytest.raises(PlatformError, match=r"répond encore .* platform.services"):
+        Stop(services, Health(answering().platform), 0.3).do(run)

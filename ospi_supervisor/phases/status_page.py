@@ -1,14 +1,20 @@
 """Tells the waiting users, through the maintenance page's `status.json`, what a phase is doing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ospi_supervisor.domain.lifecycle import Phase, rule_of
-from ospi_supervisor.phases.base import Facts, Level, PhaseWork, Run, UpdateRequest
-from ospi_supervisor.platform.switch import MaintenanceSwitch
+from ospi_supervisor.domain.events import Level
+from ospi_supervisor.domain.lifecycle import Phase, phases_from, rule_of
+from ospi_supervisor.domain.validation import Decision
+from ospi_supervisor.errors import printable
+from ospi_supervisor.phases.base import Facts, PhaseWork, Run, UpdateRequest
+from ospi_supervisor.platform.maintenance import MaintenanceSwitch
+from ospi_supervisor.system.clock import utc_now
+
+SOON = timedelta(minutes=1)
 
 Estimate = Callable[[Phase], datetime | None]
 """When the platform is expected back, seen from the beginning of a phase; None while there is no history."""
@@ -25,19 +31,23 @@ class Announced:
 
     def do(self, run: Run) -> Facts:
         """The work's do."""
-        return self.work.do(self._announcing(run, rule_of(self.phase).title))
+        return self.work.do(self._announcing(run, rule_of(self.phase).title, self.expected_end))
 
     def undo(self, run: Run) -> None:
         """The work's undo."""
-        self.work.undo(self._announcing(run, "Retour à la version précédente"))
+        self.work.undo(self._announcing(run, "Retour à la version précédente", _unknown))
 
-    def _announcing(self, run: Run, title: str) -> "_AnnouncingRun":
-        announcing = _AnnouncingRun(run, self.phase, title, self.switch, self.expected_end(self.phase))
+    def _announcing(self, run: Run, title: str, expected_end: Estimate) -> "_AnnouncingRun":
+        announcing = _AnnouncingRun(run, self.phase, title, self.switch, expected_end)
         announcing.announce(0.0, title)
         return announcing
 
 
-@dataclass(frozen=True)
+def _unknown(_: Phase) -> None:
+    """How long the way back takes, nobody has measured."""
+
+
+@dataclass
 class _AnnouncingRun:
     """A run whose progress is written for the maintenance page too."""
 
@@ -45,7 +55,10 @@ class _AnnouncingRun:
     phase: Phase
     title: str
     switch: MaintenanceSwitch
-    expected_end: datetime | None
+    estimate: Estimate
+
+    def __post_init__(self) -> None:
+        self.expected_end = self.estimate(self.phase)
 
     @property
     def request(self) -> UpdateRequest:
@@ -68,11 +81,17 @@ class _AnnouncingRun:
     def journal(self, level: Level, message: str) -> None:
         self.run.journal(level, message)
 
-    def output(self, line: str) -> None:
-        self.run.output(line)
+    def log(self, text: str) -> None:
+        self.run.log(text)
+
+    def output(self, lines: Sequence[str], count: int) -> None:
+        self.run.output(lines, count)
 
     def check(self) -> None:
         self.run.check()
+
+    def decision(self, otherwise: Decision | None = None) -> Decision | None:
+        return self.run.decision(otherwise)
 
     def progress(self, percent: float, message: str = "") -> None:
         self.run.progress(percent, message)
@@ -80,13 +99,21 @@ class _AnnouncingRun:
 
     def announce(self, percent: float, message: str) -> None:
         """Write `status.json`. The page is a courtesy: where the disk is full, the update goes on without it."""
+        if self.expected_end is not None and self.expected_end < utc_now():
+            self.expected_end = self._later_end()
         try:
             self.switch.write_status(
                 phase=self.phase.value,
                 percent=percent,
                 started_at=self.run.maintenance_started_at,
                 expected_end_at=self.expected_end,
-                message=message,
+                message=printable(message),
             )
         except OSError as error:
-            self.run.output(f"status.json: {error}")
+            self.run.log(f"status.json: {error}\n")
+
+    def _later_end(self) -> datetime | None:
+        """The phase took longer than usual: it ends soon at best, and those after it take what they usually take."""
+        (_, following, *_rest) = phases_from(self.phase)
+        end = self.estimate(following)
+        return None if end is None else max(end, utc_now() + SOON)
