@@ -1,5 +1,5 @@
 """Runs one update phase by phase, and survives whatever happens meanwhile (design, section 4).
 
-`desk` judges requests, `course` takes an update forward or back, `recovery` takes up one that a crash left,
+`requests` judges requests, `runner` takes an update forward or back, `recovery` takes up one that a crash left,
 `record` is what is written of it, and `engine` puts them together. Phases are reached through their registry only.
 """

@@ -3,22 +3,27 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from ospi_supervisor import __version__
+from ospi_supervisor.config.paths import StatePaths
 from ospi_supervisor.domain.acceptance import check_nothing_waits
+from ospi_supervisor.domain.hour import HourRules
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
-from ospi_supervisor.engine.course import Course
-from ospi_supervisor.engine.lock import update_lock
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.engine.record import Record
 from ospi_supervisor.engine.recovery import recover
 from ospi_supervisor.engine.reserve import Reserve
 from ospi_supervisor.engine.run import UpdateRun
+from ospi_supervisor.engine.runner import Runner
+from ospi_supervisor.engine.turn import Turn
+from ospi_supervisor.engine.waiting import Waiting
 from ospi_supervisor.errors import BusyError, SupervisorError
 from ospi_supervisor.phases.base import Registry, UpdateRequest
-from ospi_supervisor.state_paths import StatePaths
 from ospi_supervisor.store.engine_rows import StoredUpdate
 from ospi_supervisor.store.engine_store import EngineStore
+from ospi_supervisor.system.lock import update_lock
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +41,10 @@ class Engine:
     installed_version: Callable[[], str]
     stopping: Callable[[], bool]
     retry_pause: float = RETRY_PAUSE_SECONDS
+    hours: HourRules = field(default_factory=HourRules)
+    turn: Turn = field(default_factory=Turn)
+    own: Registry | None = None
+    """The phases of an update of this very program; None where it cannot be updated so."""
 
     def run_due(self) -> None:
         """Work on what is to be worked on, until nothing is left; return at once where another thread is at it.
@@ -48,8 +57,7 @@ class Engine:
                 with update_lock(self.paths.update_lock):
                     update_id = self._next()
                     if update_id is not None:
-                        with self.registry.around():
-                            self._run(update_id)
+                        self._run(update_id)
             except BusyError:
                 return
 
@@ -60,10 +68,20 @@ class Engine:
         update = self.store.load(update_id)
         if update is None:
             return
+        record = Record(self.store, Reserve(self.paths.reserve), update, self.clock)
+        with self.turn.held(record, cancelled=update.cancel_requested), self.registry.around():
+            self._work_on(update)
+
+    def _work_on(self, update: StoredUpdate) -> None:
         if update.status is UpdateStatus.RUNNING:
-            course = self._course(update)
-            recover(course)
-            self._write_out(course.record)
+            runner = self._runner(update)
+            recover(runner)
+            self._write_out(runner.record)
+        elif update.status is UpdateStatus.PREPARED:
+            self.store.take_up(update.id)
+            runner = self._runner(update)
+            runner.forward(Phase.VERIFY)
+            self._write_out(runner.record)
         else:
             self._begin(update)
 
@@ -73,19 +91,21 @@ class Engine:
         try:
             # It may have been scheduled before an intervention became necessary.
             check_nothing_waits(self.store.awaiting_intervention())
-            version = self.installed_version()
+            if update.start_at is not None:
+                self.hours.check(now)  # the calendar was changed since, or the worker was down
+            version = __version__ if update.product == OWN_PRODUCT else self.installed_version()
         except SupervisorError as error:
             refusal = error
         if not self.store.begin(update.id, version, now):
             return
-        course = self._course(replace(update, from_version=version, started_at=now))
+        runner = self._runner(replace(update, from_version=version, started_at=now))
         if refusal is None:
-            course.forward(Phase.VERIFY)
+            runner.forward(Phase.VERIFY)
         else:
-            course.turn_back(Phase.VERIFY, refusal)
-        self._write_out(course.record)
+            runner.turn_back(Phase.VERIFY, refusal)
+        self._write_out(runner.record)
 
-    def _course(self, update: StoredUpdate) -> Course:
+    def _runner(self, update: StoredUpdate) -> Runner:
         reserve = Reserve(self.paths.reserve)
         try:
             reserve.hold()
@@ -99,9 +119,12 @@ class Engine:
             requested_by=update.requested_by,
             from_version=update.from_version,
             started_at=update.started_at or self.clock(),
+            validates=update.validates,
         )
         run = UpdateRun(record, request, self.paths.logs_dir / f"update-{update.id}.log", self.stopping)
-        return Course(record, run, self.registry, self.store, self.retry_pause)
+        waiting = Waiting(record, run, self.store, self.hours, self.clock)
+        registry = self.own if self.own is not None and update.product == OWN_PRODUCT else self.registry
+        return Runner(record, run, registry, self.store, self.retry_pause, waiting)
 
     def _write_out(self, record: Record) -> None:
         """Wait until the disk took everything: nothing else is begun before, and a stop of the worker loses

@@ -5,6 +5,7 @@ What is to be done stands in the table of `domain.lifecycle`.
 
 import logging
 
+from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import (
     MAX_ATTEMPTS,
     Phase,
@@ -14,16 +15,16 @@ from ospi_supervisor.domain.lifecycle import (
     UpdateStatus,
     rule_of,
 )
-from ospi_supervisor.engine.course import Course
-from ospi_supervisor.errors import PlatformError, in_words
-from ospi_supervisor.phases.base import Level
+from ospi_supervisor.domain.validation import OPENED_BY_RULE, Decision, Verdict, why_back
+from ospi_supervisor.engine.runner import Runner
+from ospi_supervisor.errors import NotOpenedError, PlatformError, in_words
 
 logger = logging.getLogger(__name__)
 
 
-def recover(course: Course) -> None:
+def recover(runner: Runner) -> None:
     """Bring the update to its end from wherever it was left; whatever stands in its record may be half done."""
-    record = course.record
+    record = runner.record
     phase = record.standing
     rule = rule_of(phase)
     crashed = record.statuses[phase] in (PhaseStatus.DOING, PhaseStatus.UNDOING)
@@ -34,41 +35,57 @@ def recover(course: Course) -> None:
         where = "pendant" if record.statuses[phase] is PhaseStatus.PENDING else "après"
         record.journal(phase, Level.INFO, f"Reprise {where} la phase « {rule.title} ».")
     try:
-        course.registry.before_recovery(rule.services_stopped)
+        runner.registry.before_recovery(rule.services_stopped)
     except Exception as error:
         logger.error("update %s: recovery failed", record.update_id, exc_info=error)
-        _exhausted(course, phase, f"la reprise a échoué : {in_words(error)}")
+        _exhausted(runner, phase, f"la reprise a échoué : {in_words(error)}")
         return
     if record.attempts > MAX_ATTEMPTS:
-        _exhausted(course, phase, f"interrompue {record.attempts} fois pendant la phase « {rule.title} »")
+        _exhausted(runner, phase, f"interrompue {record.attempts} fois pendant la phase « {rule.title} »")
     elif record.failed_phase is not None:
-        course.back()
+        runner.back()
+    elif phase is Phase.VALIDATE:
+        _after_validation(runner, crashed=crashed)
     elif rule.recovery is Recovery.AGAIN:
-        course.forward(_next(course))
+        runner.forward(_next(runner))
     elif rule.recovery is Recovery.ROLL_BACK:
         words = f"le service ou le serveur s'est interrompu pendant la phase « {rule.title} »"
-        course.turn_back(phase, PlatformError(words))
-    elif _next(course) is Phase.REOPEN:
-        course.reopen(again=True)
+        runner.turn_back(phase, PlatformError(words))
+    elif record.statuses[Phase.REOPEN] is not PhaseStatus.DONE:  # a phase before it that was added since is past
+        runner.reopen(again=True)
     else:
-        course.clean_up()
+        runner.clean_up()
 
 
-def _next(course: Course) -> Phase:
+def _after_validation(runner: Runner, *, crashed: bool) -> None:
+    """What was decided is done; where nothing was, the wait goes on after a stop of the worker, and after a crash the
+    configuration has decided."""
+    decision = runner.record.decision(Decision(verdict=runner.registry.after_crash) if crashed else None)
+    if decision is None:
+        runner.forward(Phase.VALIDATE)
+    elif decision.verdict is Verdict.OPEN:
+        if not decision.by:
+            runner.record.journal(Phase.VALIDATE, Level.WARNING, OPENED_BY_RULE)
+        runner.commit(again=True)
+    else:
+        runner.turn_back(Phase.VALIDATE, NotOpenedError(why_back(decision, None)))
+
+
+def _next(runner: Runner) -> Phase:
     """The first phase that is not done."""
-    return next(phase for phase in Phase if course.record.statuses[phase] is not PhaseStatus.DONE)
+    return next(phase for phase in Phase if runner.record.statuses[phase] is not PhaseStatus.DONE)
 
 
-def _exhausted(course: Course, phase: Phase, failure: str) -> None:
+def _exhausted(runner: Runner, phase: Phase, failure: str) -> None:
     """No further attempt: `failed` before users lost the platform, `intervention` after."""
-    record = course.record
+    record = runner.record
     record.journal(phase, Level.ERROR, f"La mise à jour ne peut pas être reprise : {failure}.")
     if rule_of(phase).undo_failure is UndoFailure.INTERVENTION:
-        course.give_up(phase, failure)
+        runner.give_up(phase, failure)
     elif phase is Phase.CLEANUP:
         record.failed(phase)
-        course.finish(UpdateStatus.SUCCEEDED)
+        runner.finish(UpdateStatus.SUCCEEDED)
     elif record.failed_phase is not None:
-        course.finish(record.ending())
+        runner.finish(record.ending())
     else:
-        course.turn_back(phase, PlatformError(failure))
+        runner.turn_back(phase, PlatformError(failure))

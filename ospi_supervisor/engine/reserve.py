@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from ospi_supervisor.files import fsync_dir
+from ospi_supervisor.system.files import fsync_dir
 
 RESERVE_BYTES = 8 * 1024**2
 """Twice the size at which SQLite empties its write-ahead log: enough for the end of any update."""

@@ -2,15 +2,17 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase, rule_of
+from ospi_supervisor.domain.validation import Decision
 from ospi_supervisor.engine.record import Record
 from ospi_supervisor.errors import CancelledError, WorkerStoppingError, printable
-from ospi_supervisor.phases.base import Facts, Level, UpdateRequest
+from ospi_supervisor.phases.base import Facts, UpdateRequest
 
 INTERVAL_SECONDS = 0.5
 """Progress, output and the question whether to stop reach the database no more often than this."""
@@ -69,14 +71,17 @@ class UpdateRun:
         """One line of the journal."""
         self._record.journal(self.phase, level, message)
 
-    def output(self, line: str) -> None:
-        """One line of a hook."""
+    def log(self, text: str) -> None:
+        """Whole lines of a hook, to the log file."""
         try:
-            self._log.write(f"{line}\n")
+            self._log.write(text)
         except OSError:
             self._lost_lines += 1
-        self._lines += 1
-        self._tail.append(printable(line[:LINE_LENGTH]))
+
+    def output(self, lines: Sequence[str], count: int) -> None:
+        """The newest of `count` lines of a hook."""
+        self._lines += count
+        self._tail.extend(printable(line[:LINE_LENGTH]) for line in lines)
         self._flush_if_due()
 
     def check(self) -> None:
@@ -90,6 +95,12 @@ class UpdateRun:
             raise WorkerStoppingError("le service de mise à jour s'arrête ; la mise à jour reprendra avec lui")
         if self._record.cancel_requested():
             raise CancelledError("la mise à jour a été annulée à la demande d'un administrateur")
+
+    def decision(self, otherwise: Decision | None = None) -> Decision | None:
+        """See `phases.base.Run.decision`."""
+        if self._stopping():
+            raise WorkerStoppingError("le service de mise à jour s'arrête ; la validation reprendra avec lui")
+        return self._record.decision(otherwise)
 
     def flush(self) -> None:
         """Bring what was throttled to the database and to the log file."""

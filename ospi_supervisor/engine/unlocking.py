@@ -4,12 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from ospi_supervisor.domain.events import EventData, EventKind, Level
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
 from ospi_supervisor.domain.unlock import Challenge, decode_code
 from ospi_supervisor.errors import BusyError, RefusedError
-from ospi_supervisor.phases.base import Level
 from ospi_supervisor.store.engine_rows import StoredLock
 from ospi_supervisor.store.engine_store import EngineStore
+from ospi_supervisor.store.pardons import Pardons
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,10 @@ class Unlocking:
 
         RefusedError where the code proves nothing, was used, or would let a platform in `trouble` be updated.
         """
-        lock = self._lock_of(decode_code(code))
+        signature = decode_code(code)
+        if (refused := self._pardoned(signature, by, now)) is not None:
+            return refused
+        lock = self._lock_of(signature)
         if lock.released:
             if self.store.locked_by(lock.product, lock.version) is None:
                 return lock.update_id
@@ -50,9 +54,23 @@ class Unlocking:
             )
         self.store.release_lock(lock.id, by, now)
         message = f"Version {lock.version} débloquée par le code du support, donné par {by}."
-        data = {"level": Level.WARNING.value, "message": message}
-        self.store.add_event(update.id, "log", update.failed_phase or Phase.VERIFY, now, data)
+        data: EventData = {"level": Level.WARNING.value, "message": message}
+        self.store.add_event(update.id, EventKind.LOG, update.failed_phase or Phase.VERIFY, now, data)
         return update.id
+
+    def _pardoned(self, signature: bytes, by: str, now: datetime) -> int | None:
+        """The update whose refusal in its rehearsal that signature lets pass once; None where it answers another."""
+        pardons = Pardons(self.store)
+        signed = self.is_signed or (lambda *_: False)
+        for challenge in pardons.challenges():
+            if signed(challenge.signed_text, signature):
+                if pardons.grant(challenge.update_id, by):
+                    version = challenge.version
+                    words = f"Une répétition de la version {version} sera passée : code du support, donné par {by}."
+                    data: EventData = {"level": Level.WARNING.value, "message": words}
+                    self.store.add_event(challenge.update_id, EventKind.LOG, Phase.REHEARSE, now, data)
+                return challenge.update_id
+        return None
 
     def _lock_of(self, signature: bytes) -> StoredLock:
         if self.is_signed is None:

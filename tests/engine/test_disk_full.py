@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase, Recovery, UpdateStatus, rule_of
 from ospi_supervisor.engine.reserve import RESERVE_BYTES, Reserve
-from ospi_supervisor.phases.base import Level, Run
+from ospi_supervisor.phases.base import Run
 from tests.support.engine import Bench, close_databases, fail
 from tests.support.tmpfs import fill, small_disk
 

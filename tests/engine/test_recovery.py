@@ -39,7 +39,7 @@ def test_killed_in_a_phase(bench: Bench, phase: Phase, moment: str) -> None:
 @pytest.mark.parametrize("phase", UNDOABLE)
 def test_killed_in_an_undo(bench: Bench, phase: Phase, moment: str) -> None:
     bench.admit()
-    faults: Faults = {"did health": fail, f"{moment} {phase}": bench.once(kill)}
+    faults: Faults = {"did validate": fail, f"{moment} {phase}": bench.once(kill)}
     assert bench.run_in_process(faults) == -signal.SIGKILL
     assert bench.run_in_process(faults) == 0
     assert bench.status() is UpdateStatus.ROLLED_BACK
@@ -73,7 +73,7 @@ def test_an_undo_that_kills_each_time_needs_the_support(bench: Bench) -> None:
     assert bench.status() is UpdateStatus.INTERVENTION
     assert bench.traced().count("undo switch") == MAX_ATTEMPTS + 1
     assert bench.update()["failed_phase"] == "health"
-    assert bench.update()["failure"] == "panne provoquée"
+    assert bench.update()["failure"].startswith(f"interrompue {MAX_ATTEMPTS + 1} fois")  # what is to be remedied now
     assert bench.phase_statuses()[Phase.SWITCH] is PhaseStatus.FAILED
     assert "maintenance" in bench.effects()
 
@@ -91,3 +91,12 @@ def test_a_platform_that_cannot_be_made_safe_is_left_to_the_support(bench: Bench
     engine.run_due()
     assert bench.status() is UpdateStatus.INTERVENTION
     assert not [line for line in bench.traced() if line.startswith("undo")]
+
+
+def test_each_crash_is_counted_where_the_next_worker_finds_it(bench: Bench) -> None:
+    bench.admit()
+    for crashes in range(3):
+        assert bench.run_in_process({"do stage": kill}) == -signal.SIGKILL
+        kept = bench.store().load(1)
+        assert kept is not None
+        assert kept.attempts == crashes  # the first death is counted by who comes after it

@@ -145,7 +145,7 @@ def test_what_fails_while_the_machine_stops_is_left_to_its_next_boot(bench: Benc
 @pytest.mark.parametrize("phase", LATE[: LATE.index(Phase.REOPEN)])
 def test_an_undo_that_fails_while_the_machine_stops_goes_on_at_its_next_boot(bench: Bench, phase: Phase) -> None:
     bench.admit()
-    bench.run_in_process({"did health": kill})
+    bench.run_in_process({"did validate": kill})
     run_while_the_machine_stops(bench, {f"undo {phase}": fail})
     assert bench.status() is UpdateStatus.RUNNING
     assert bench.phase_statuses()[phase] is PhaseStatus.UNDOING

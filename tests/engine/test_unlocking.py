@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.unlock import encode_code, parse_challenge
 from ospi_supervisor.store.web_rows import RequestRow
-from tests.engine.test_desk import answer, desk_of, importing
+from tests.engine.test_requests import answer, importing, requests_of
 from tests.support.engine import SUPPORT_KEY, Bench, Faults, fail, now
 
 ROLLED_BACK: Faults = {"do migrate": fail}
@@ -29,7 +29,7 @@ def failed(bench: Bench, faults: Faults = ROLLED_BACK, *, version: str = "11.6.0
 
 
 def refusal(bench: Bench, number: int, code: object) -> str:
-    desk_of(bench).judge(unlocking(number, code))
+    requests_of(bench).answer(unlocking(number, code))
     found = answer(bench, number)
     assert not found["accepted"]
     return str(found["message"])
@@ -38,7 +38,7 @@ def refusal(bench: Bench, number: int, code: object) -> str:
 def test_the_supports_code_releases_the_version_and_the_journal_says_so(bench: Bench) -> None:
     failed(bench)
     assert bench.locked_versions() == ["11.6.0"]
-    desk_of(bench).judge(unlocking(1, bench.code()))
+    requests_of(bench).answer(unlocking(1, bench.code()))
     assert answer(bench, 1) == {"accepted": True, "message": "", "update_id": 1}
     assert bench.locked_versions() == []
     assert bench.journal("warning")[-1] == "Version 11.6.0 débloquée par le code du support, donné par bob."
@@ -50,11 +50,11 @@ def test_the_supports_code_releases_the_version_and_the_journal_says_so(bench: B
 def test_a_code_serves_once(bench: Bench) -> None:
     failed(bench)
     code = bench.code()
-    desk_of(bench).judge(unlocking(1, code))
+    requests_of(bench).answer(unlocking(1, code))
     failed(bench)  # the same version fails again: another failure, which the old code does not release
     assert "a déjà servi" in refusal(bench, 2, code)
     assert bench.locked_versions() == ["11.6.0"]
-    desk_of(bench).judge(unlocking(3, bench.code()))
+    requests_of(bench).answer(unlocking(3, bench.code()))
     assert bench.locked_versions() == []
 
 
@@ -62,7 +62,7 @@ def test_a_code_given_twice_says_twice_that_the_version_is_released(bench: Bench
     failed(bench)
     code = bench.code()
     for number in (1, 2):
-        desk_of(bench).judge(unlocking(number, code))
+        requests_of(bench).answer(unlocking(number, code))
         assert answer(bench, number) == {"accepted": True, "message": "", "update_id": 1}
     assert bench.locked_versions() == []
     assert len([line for line in bench.journal("warning") if "débloquée" in line]) == 1
@@ -73,14 +73,14 @@ def test_a_code_given_twice_releases_no_other_failure(bench: Bench) -> None:
     failed(bench, version="11.6.0")
     code = bench.code(0)
     for number in (1, 2):
-        desk_of(bench).judge(unlocking(number, code))
+        requests_of(bench).answer(unlocking(number, code))
     assert bench.locked_versions() == ["11.6.0"]
 
 
 def test_of_two_locked_versions_a_code_releases_its_own(bench: Bench) -> None:
     failed(bench, version="11.5.9")
     failed(bench, version="11.6.0")
-    desk_of(bench).judge(unlocking(1, bench.code(0)))
+    requests_of(bench).answer(unlocking(1, bench.code(0)))
     assert bench.locked_versions() == ["11.6.0"]
 
 
@@ -109,8 +109,8 @@ def test_what_is_no_code_is_refused(bench: Bench, code: object, words: str) -> N
 
 def test_without_the_supports_key_nothing_is_released(bench: Bench) -> None:
     failed(bench)
-    desk = desk_of(bench)
-    replace(desk, unlocking=replace(desk.unlocking, is_signed=None)).judge(unlocking(1, bench.code()))
+    requests = requests_of(bench)
+    replace(requests, unlocking=replace(requests.unlocking, is_signed=None)).answer(unlocking(1, bench.code()))
     assert "trust.support_key" in answer(bench, 1)["message"]
 
 
@@ -122,9 +122,9 @@ def test_after_an_intervention_release_and_health_must_agree(bench: Bench) -> No
     assert "annonce 11.6.0 au lieu de 11.5.0" in words
     assert bench.locked_versions() == ["11.6.0"]
     (bench.folder / "trouble").unlink()
-    desk_of(bench).judge(unlocking(2, bench.code()))
+    requests_of(bench).answer(unlocking(2, bench.code()))
     assert answer(bench, 2)["accepted"]
-    desk_of(bench).judge(importing(3))
+    requests_of(bench).answer(importing(3))
     bench.run()
     assert bench.status(2) is UpdateStatus.SUCCEEDED
     assert bench.status(1) is UpdateStatus.INTERVENTION
@@ -136,7 +136,7 @@ def test_a_code_is_not_spent_on_an_update_under_way(bench: Bench) -> None:
     bench.store().resume(1)
     assert "est en cours" in refusal(bench, 1, code)
     bench.run()
-    desk_of(bench).judge(unlocking(2, code))
+    requests_of(bench).answer(unlocking(2, code))
     assert bench.locked_versions() == []
 
 

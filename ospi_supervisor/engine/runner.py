@@ -4,10 +4,14 @@ import logging
 import time
 from dataclasses import dataclass
 
+from ospi_supervisor.domain.acceptance import check_not_locked
+from ospi_supervisor.domain.events import Level
+from ospi_supervisor.domain.hour import Turn
 from ospi_supervisor.domain.lifecycle import (
     MAX_ATTEMPTS,
     RULES,
     Phase,
+    PhaseStatus,
     UndoFailure,
     UpdateStatus,
     phases_from,
@@ -15,15 +19,18 @@ from ospi_supervisor.domain.lifecycle import (
 )
 from ospi_supervisor.engine.record import Record
 from ospi_supervisor.engine.run import UpdateRun
+from ospi_supervisor.engine.waiting import PutOffError, Waiting
 from ospi_supervisor.errors import (
     CancelledError,
-    LockedVersionError,
+    HookError,
+    NotOpenedError,
+    RefusedError,
     StateError,
     SupervisorError,
     WorkerStoppingError,
     in_words,
 )
-from ospi_supervisor.phases.base import Facts, Level, Registry
+from ospi_supervisor.phases.base import Facts, Registry
 from ospi_supervisor.store.engine_store import EngineStore
 
 logger = logging.getLogger(__name__)
@@ -33,7 +40,7 @@ ENTERED_FREELY = (*(rule.phase for rule in RULES if rule.cancellable), Phase.MAI
 
 
 @dataclass
-class Course:
+class Runner:
     """One update's way. Every method ends with the update finished, or still running where the worker stops."""
 
     record: Record
@@ -41,17 +48,27 @@ class Course:
     registry: Registry
     store: EngineStore
     retry_pause: float
+    waiting: Waiting
 
     def forward(self, first: Phase) -> None:
-        """Do `first` and all that follows; where one fails, go back.
+        """Do `first` and what follows and is not done; where one fails, go back. One that is to wait for its hour is
+        left `prepared` before users lose the platform.
 
         One whose hour is long past is cancelled instead, as long as users have not lost the platform.
         """
         for phase in phases_from(first):
             if phase is Phase.REOPEN:
                 break
+            if self._is_to_be_left_out(phase):
+                continue
             try:
+                if phase is Phase.MAINTENANCE and (turn := self.waiting.turn()) is not Turn.GO:
+                    self._wait(turn)
+                    return
                 self._do(phase)
+            except PutOffError:
+                self.forward(phase)
+                return
             except WorkerStoppingError as interruption:
                 self.record.leave(phase)
                 self.record.journal(phase, Level.WARNING, sentence(interruption))
@@ -61,23 +78,45 @@ class Course:
                 if not self._is_shutting_down(phase, error):
                     self.turn_back(phase, error)
                 return
+        self.commit()
+
+    def commit(self, *, again: bool = False) -> None:
+        """The point of no return is this record, not what follows it; `again` as in `reopen`."""
+        if Phase.REOPEN in self.registry.skipped:
+            self.clean_up()
+            return
+        last = self.record.standing
         try:
-            # The point of no return is this record, not what follows it.
+            if self.record.statuses[last] is PhaseStatus.DOING:  # a validation that a crash cut, and that is opened
+                self.record.done(last, {})
             self.record.enter(Phase.REOPEN)
         except StateError as error:
-            self.turn_back(Phase.HEALTH, error)
+            self.turn_back(last, error)
             return
-        self.reopen()
+        self.reopen(again=again)
+
+    def _is_to_be_left_out(self, phase: Phase) -> bool:
+        if phase is Phase.VALIDATE and not self.record.validates:
+            return True
+        return phase in self.registry.skipped or self.record.statuses[phase] is PhaseStatus.DONE
+
+    def _wait(self, turn: Turn) -> None:
+        if turn is Turn.REFRESH:
+            self.forward(Phase.VERIFY)
+        else:
+            self.run.close()
 
     def turn_back(self, phase: Phase, error: Exception) -> None:
         """`phase` failed, or was cancelled: undo it and all before it."""
         cancelled = isinstance(error, CancelledError)
         if not isinstance(error, SupervisorError):
             logger.error("update %s: %s failed", self.record.update_id, phase, exc_info=error)
-        self.record.turn_back(phase, None if cancelled else in_words(error))
+        failure = None if cancelled else in_words(error)
+        by_hook, refused = isinstance(error, HookError), isinstance(error, RefusedError)
+        self.record.turn_back(phase, failure, by_hook=by_hook, refused=refused)
         if phase in self.record.to_undo():
             self.record.failed(phase)
-        if cancelled:
+        if isinstance(error, CancelledError | NotOpenedError):
             self.record.journal(phase, Level.WARNING, sentence(error))
         else:
             self.record.journal(phase, Level.ERROR, f"Échec de la phase « {rule_of(phase).title} ». {sentence(error)}")
@@ -128,6 +167,8 @@ class Course:
         """`phase` fails again and again, where nothing else can be tried: only the support can help."""
         if self.record.failed_phase is None:
             self.record.turn_back(phase, failure)
+        else:
+            self.record.tell_failure(failure)
         self.record.failed(phase)
         self.finish(UpdateStatus.INTERVENTION)
 
@@ -143,14 +184,27 @@ class Course:
         self.finish(UpdateStatus.SUCCEEDED)
 
     def finish(self, status: UpdateStatus) -> None:
-        """Record the end."""
+        """Record the end. A platform that needs an intervention is behind its page, whoever took it away meanwhile."""
+        if status is UpdateStatus.INTERVENTION:
+            self._show_page()
         self.run.close()
         self.record.finish(status)
+
+    def _show_page(self) -> None:
+        try:
+            self.registry.show_page()
+        except Exception as error:
+            logger.error("update %s: the page could not be shown", self.record.update_id, exc_info=error)
+            words = f"La page de maintenance n'a pas pu être remise en place. {sentence(error)}"
+            self.record.journal(Phase.MAINTENANCE, Level.ERROR, words)
 
     def _do(self, phase: Phase) -> None:
         if phase in ENTERED_FREELY:
             self._turn_back_if_late()
-            self.record.enter(phase, unless=self.run.turn_back_if_asked)
+            maintenance = phase is Phase.MAINTENANCE
+            self.record.enter(
+                phase, unless=self.waiting.check_still_due if maintenance else self.run.turn_back_if_asked
+            )
         else:
             self.record.enter(phase)
         facts = self._work(phase)
@@ -159,7 +213,7 @@ class Course:
         self.record.done(phase, facts)
 
     def _turn_back_if_late(self) -> None:
-        if self.record.is_late():
+        if self.record.is_late() and not self.waiting.is_chosen():
             raise CancelledError(
                 "l'heure prévue est passée depuis trop longtemps : la mise à jour est annulée pour ne pas arrêter la"
                 " plateforme en pleine journée"
@@ -174,12 +228,7 @@ class Course:
     def _identify(self, product: str, version: str) -> None:
         """Record what the archive proved to be; LockedVersionError where that failed here before (rule 8)."""
         self.record.identify(product, version)
-        former = self.store.locked_by(product, version)
-        if former is not None:
-            raise LockedVersionError(
-                f"la version {version} a déjà échoué sur cette plateforme (mise à jour n° {former}) et ne peut pas être"
-                " relancée ; contactez le support"
-            )
+        check_not_locked(version, self.store.locked_by(product, version))
 
     def _is_shutting_down(self, phase: Phase, error: Exception) -> bool:
         """Whether `phase` failed because the machine is being stopped; then it is left as a power cut would leave it.
@@ -202,6 +251,9 @@ class Course:
         self.record.failed(phase)
         title = rule_of(phase).title
         self.record.journal(phase, Level.ERROR, f"Le retour en arrière a échoué (« {title} »). {sentence(error)}")
+        if rule_of(phase).undo_failure is UndoFailure.INTERVENTION:
+            # What is to be remedied now; what failed first stands in the journal.
+            self.record.tell_failure(f"le retour en arrière a échoué (« {title} ») : {in_words(error)}")
 
 
 def sentence(error: Exception) -> str:
