@@ -3,53 +3,47 @@
 import logging
 import os
 import sqlite3
-from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 
 from huey import SqliteHuey
-from huey.consumer import Consumer
 
-from ospi_supervisor.errors import StateError
-from ospi_supervisor.files import give_to_owner_of_folder
+from ospi_supervisor.errors import NewerFormatError, StateError
 from ospi_supervisor.jobs.serializer import JSONSerializer
+from ospi_supervisor.store.database import bring_up_to_date, sqlite_url
+from ospi_supervisor.store.formats import Format
+from ospi_supervisor.system.files import give_to_owner_of_folder
 
 logger = logging.getLogger(__name__)
 
-THREADS = 3
-"""One runs the update, the others go on judging requests (a cancellation must not wait for the update's end)."""
-
-POLL_SECONDS = 0.5
+QUEUE_FORMAT = Format("queue", (), "le service de mise à jour")
+"""What is ours in the queue's file; huey makes its own tables."""
 
 
 class Queue:
-    """The doorbell. The worker says what to do when it rings and each minute; the web process only rings it.
+    """The doorbell: the web process rings it, the worker's door-keeper listens.
 
-    StateError where its file cannot be opened.
+    StateError where its file cannot be opened; NewerFormatError where a newer program wrote it.
     """
 
-    def __init__(
-        self, path: Path, handle: Callable[[int], None] | None = None, tick: Callable[[], None] | None = None
-    ) -> None:
+    def __init__(self, path: Path) -> None:
         _make_shared(path)
+        self._rung: list[int] = []
         try:
+            bring_up_to_date(sqlite_url(path), QUEUE_FORMAT)
             self._huey = SqliteHuey(filename=str(path), results=False, serializer=JSONSerializer())
-        except sqlite3.DatabaseError as error:
+        except NewerFormatError:
+            raise
+        except (StateError, sqlite3.DatabaseError) as error:
             raise StateError(
-                f"la file {path} ne peut pas être ouverte ({error}) ; arrêtez les services web et de mise à jour, puis"
+                f"la file {path} ne peut pas être ouverte ({error.__cause__ or error}) ;"
+                " arrêtez les services web et de mise à jour, puis"
                 " supprimez ce fichier : il ne porte rien qui ne soit ailleurs, et sera refait"
             ) from error
 
         def handle_request(request_id: int) -> None:
-            if handle is not None:
-                handle(request_id)
-
-        def each_minute() -> None:
-            if tick is not None:
-                tick()
+            self._rung.append(request_id)
 
         self._handle_request = self._huey.task()(handle_request)
-        self._huey.periodic_task(_always)(each_minute)
 
     def ring(self, request_id: int) -> None:
         """Tell the worker of a request. Where that fails, its look at the database each minute will find it."""
@@ -58,14 +52,21 @@ class Queue:
         except sqlite3.Error as error:
             logger.warning("cannot ring for request %s: %s", request_id, error)
 
-    def consumer(self) -> Consumer:
-        """What works the queue off, in this process; SIGTERM lets the tasks at work end."""
-        return Consumer(self._huey, workers=THREADS, max_delay=POLL_SECONDS, graceful_signal="TERM")
+    def next(self) -> int | None:
+        """The request for which the bell was rung, each once; None where it is silent. What is no ring is dropped.
 
-
-def _always(_now: datetime) -> bool:
-    """Huey's own calendar is UTC and catches nothing up: what is due is our rules' to say, each minute."""
-    return True
+        sqlite3.Error where the file cannot be read.
+        """
+        try:
+            task = self._huey.dequeue()
+            if task is not None:
+                self._huey.execute(task)
+        except sqlite3.Error:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever was written there, by whomever
+            logger.warning("what was in the queue is no ring: %s", error)
+        number = self._rung.pop() if self._rung else None
+        return number if isinstance(number, int) else None
 
 
 def _make_shared(path: Path) -> None:

@@ -3,22 +3,22 @@
 import logging
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 
 from huey.consumer import Consumer
 
-from ospi_supervisor.errors import StateError
-from ospi_supervisor.jobs.queue import Queue
+from ospi_supervisor.errors import StateError, SupervisorError, WorkerStoppingError
+from ospi_supervisor.jobs.door import Door
+from ospi_supervisor.jobs.memory import Jobs
 from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.web_rows import RequestRow
-from ospi_supervisor.store.web_store import WebStore
+from ospi_supervisor.system.journal import Repeated
+from ospi_supervisor.system.notify import READY, STOPPING, WATCHDOG, tell_systemd
 
 logger = logging.getLogger(__name__)
 
@@ -30,46 +30,41 @@ TICK_SECONDS = 60.0
 class Worker:
     """The worker's parts, put together in `bootstrap`.
 
-    `judge` answers a request, `run_due` works on what is to be worked on; `update_itself`, which says when the night's
+    `answer` answers a request, `run_due` works on what is to be worked on; `update_itself`, which says when the night's
     automatic update is due, `keep_house` and `report_ends`, which tells how updates ended, run each minute;
     `only_one` is a lock that a second worker fails to take (BusyError).
-    The requests' database and the queue are files of another account: where they cannot be opened, what is to be
-    worked on goes on without them.
+    Behind `door` lie the requests' database and the queue, files of another account: where they cannot be opened, what
+    is to be worked on goes on without them.
     """
 
-    queue_path: Path
     store: EngineStore
-    open_web: Callable[[], WebStore]
-    judge: Callable[[RequestRow], None]
+    door: Door
+    answer: Callable[[RequestRow], None]
     run_due: Callable[[], None]
     update_itself: Callable[[], None]
     keep_house: Callable[[], None]
     report_ends: Callable[[], None]
     only_one: AbstractContextManager[None]
     clock: Callable[[], datetime]
-    _web: WebStore | None = None
-    _opening: threading.Lock = field(default_factory=threading.Lock)
+    announce: Callable[[], None] = lambda: None
+    """Called once this process is the worker."""
+    _all_answered_to: int = 0
+    """The number up to which every request has its answer: those are not read again each minute."""
     _consumer: Consumer | None = None
     _stopped: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def web(self) -> WebStore:
-        """The requests; StateError or OSError where they cannot be opened."""
-        with self._opening:
-            if self._web is None:
-                self._web = self.open_web()
-            return self._web
+    _repeated: Repeated = field(default_factory=lambda: Repeated(logger))
 
     def is_stopping(self) -> bool:
         """Whether the process was asked to stop (SIGTERM)."""
         return self._stopped.is_set() or (self._consumer is not None and bool(self._consumer.stop_flag.is_set()))
 
     def run(self) -> None:
-        """Work until SIGTERM: then phases 1 to 4 stop soon, later ones are finished first.
+        """Work until SIGTERM or SIGHUP: then phases 1 to 4 stop soon, later ones are finished first.
 
         BusyError where a worker is at it already.
         """
         with self.only_one:
+            self.announce()
             heart_stops = threading.Event()
             heart = threading.Thread(target=self._beat_until, args=[heart_stops], name="heart")
             heart.start()
@@ -79,12 +74,10 @@ class Worker:
                 heart_stops.set()
                 heart.join()
 
-    def handle(self, request_id: int) -> None:
+    def handle(self, request: RequestRow) -> None:
         """The bell rang for that request."""
-        request = self.web.request(request_id)
-        if request is not None:
-            self.judge(request)
-            self.run_due()
+        self.answer(request)
+        self.run_due()
 
     def tick(self) -> None:
         """Each minute: what the bell did not tell, what is due now, housekeeping, and what there is to tell of it."""
@@ -95,37 +88,57 @@ class Worker:
         self._apart("the report of an end", self.report_ends)
 
     def _judge_requests(self) -> None:
-        answered = self.store.answered()
-        for request in self.web.requests_after(0):
+        answers_only = True
+        answered = self.store.answered_after(self._all_answered_to)
+        for request in self.door.requests_after(self._all_answered_to):
             if request.id not in answered:
-                self._apart(f"request {request.id}", partial(self.judge, request))
+                self._apart(f"request {request.id}", partial(self.answer, request))
+                answers_only = False
+            elif answers_only:
+                self._all_answered_to = request.id
 
     def _apart(self, what: str, work: Callable[[], None]) -> None:
+        """One failure does not keep the others waiting."""
         try:
             work()
-        except Exception:
-            logger.exception("%s failed; it does not keep the others waiting", what)
+        except Exception as error:  # noqa: BLE001 - told, and tried again
+            self._repeated.failed(what, error)
+        else:
+            self._repeated.worked(what)
 
     def _work(self) -> None:
-        signal.signal(signal.SIGTERM, lambda *_: self._stop())  # until the consumer sets its own
+        for ending in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(ending, lambda *_: self._stop())  # until the consumer sets its own
         # Not through the queue: what a crash left is taken up even where the queue cannot be written, nor even opened.
         recovery = threading.Thread(target=self._take_up, name="recovery")
         recovery.start()
-        self._consumer = self._open_queue()
-        if self._consumer is not None and not self._stopped.is_set():
+        jobs = Jobs(self.handle, self.tick)
+        listener = threading.Thread(target=self._listen, args=[jobs], name="door")
+        listener.start()
+        self._consumer = jobs.consumer()
+        if not self._stopped.is_set():
+            tell_systemd(READY)
             self._consumer.run()
+        self._stopped.set()
+        listener.join()
         recovery.join()
 
-    def _open_queue(self) -> Consumer | None:
-        """What works the queue off, as soon as it can be opened; None where SIGTERM came first."""
-        while not self._stopped.is_set():
+    def _listen(self, jobs: Jobs) -> None:
+        """Pass on what is rung for, until SIGTERM; what goes wrong at the door is tried anew a minute later."""
+        while not self.is_stopping():
             try:
-                return Queue(self.queue_path, self.handle, self.tick).consumer()
-            except (StateError, OSError):
-                logger.exception("the queue %s cannot be opened; working without it", self.queue_path)
-                self.tick()
+                for request in self.door.listen(self._check_not_stopping):
+                    self._repeated.worked("listening for requests")
+                    jobs.handle(request)
+            except WorkerStoppingError:
+                return
+            except (SupervisorError, OSError) as error:
+                self._repeated.failed("listening for requests", error)
                 self._stopped.wait(TICK_SECONDS)
-        return None
+
+    def _check_not_stopping(self) -> None:
+        if self.is_stopping():
+            raise WorkerStoppingError
 
     def _stop(self) -> None:
         self._stopped.set()
@@ -143,11 +156,10 @@ class Worker:
             try:
                 self.store.beat(self.clock(), os.getpid())
             except StateError as error:
-                logger.error("%s", error)
+                self._repeated.failed("the sign of life", error)
+            else:
+                self._repeated.worked("the sign of life")
+            tell_systemd(STOPPING if self.is_stopping() else WATCHDOG)
             if stops.wait(BEAT_SECONDS):
+                tell_systemd(STOPPING)
                 return
-
-
-def log_to_stdout() -> None:
-    """The worker's own log, where systemd's journal collects it."""
-    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
