@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,12 +10,15 @@ import pytest
 
 from ospi_supervisor.archive.header import read_header
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.manifest import ArchiveKind
 from ospi_supervisor.domain.plan import DataWeight
 from ospi_supervisor.domain.prerequisites import Verdict
+from ospi_supervisor.domain.requests import Source, Terms
 from ospi_supervisor.domain.unlock import encode_code
-from ospi_supervisor.errors import BusyError, LockedVersionError, RefusedError
-from ospi_supervisor.operations import Operations
-from ospi_supervisor.store.published import DATA_WEIGHT, PublishedStore
+from ospi_supervisor.errors import ArchiveError, BusyError, LockedVersionError, RefusedError
+from ospi_supervisor.operations.requests import Operations
+from ospi_supervisor.store.published import PublishedStore
+from ospi_supervisor.store.topics import DATA_WEIGHT, INSTALLED_LISTING, ListingDocument
 from ospi_supervisor.store.web_rows import UploadRow
 from tests.support.site import Archives, Site, answering_platform, make_archives, now
 
@@ -53,14 +56,14 @@ def adopt(operations: Operations, archive: Path, *, read: bool = True) -> Upload
 
 def refusal(operations: Operations, upload: UploadRow) -> RefusedError:
     with pytest.raises(RefusedError) as error:
-        operations.request_import(upload.id, by="admin", source="shell", start_at=None)
+        operations.request_import(upload.id, by="admin", source=Source.SHELL)
     return error.value
 
 
 def test_an_import_is_written_and_the_worker_rung(operations: Operations, archives: Archives, rung: list[int]) -> None:
     upload = adopt(operations, archives.good)
     start_at = now() + timedelta(hours=1)
-    number = operations.request_import(upload.id, by="admin", source="shell", start_at=start_at)
+    number = operations.request_import(upload.id, by="admin", source=Source.SHELL, terms=Terms(start_at=start_at))
     request = operations.web.request(number)
     assert request is not None
     assert (request.kind, request.source, request.requested_by) == ("import", "shell", "admin")
@@ -88,13 +91,13 @@ def test_the_verdict_counts_the_rest_of_the_archive_and_the_data_that_the_worker
         with archives.good.open("rb") as file:
             header = read_header(file, size, size, operations.trust(), now())
         assert header is not None
-        [judgement] = [found for found in operations.judge(header, to_come) if found.rule == "room"]
+        [judgement] = [found for found in operations.verdicts(header, to_come) if found.rule == "room"]
         return judgement.verdict
 
     assert room() is Verdict.OK
     assert room(to_come=too_much) is Verdict.REFUSED
     for weight, verdict in ((DataWeight(servers=1), Verdict.OK), (DataWeight(servers=too_much), Verdict.REFUSED)):
-        PublishedStore(site.engine).publish(DATA_WEIGHT, asdict(weight), now())
+        PublishedStore(site.engine).publish(DATA_WEIGHT, weight, now())
         assert room() is verdict
 
 
@@ -111,7 +114,9 @@ def test_a_second_update_can_be_scheduled_but_not_started(
     error = refusal(operations, upload)
     assert isinstance(error, BusyError)
     assert f"n° {number}" in str(error)
-    assert operations.request_import(upload.id, by="admin", source="shell", start_at=now() + timedelta(days=1))
+    assert operations.request_import(
+        upload.id, by="admin", source=Source.SHELL, terms=Terms(start_at=now() + timedelta(days=1))
+    )
 
 
 @pytest.mark.parametrize("spelt", ["11.6.0", "11.6", "v11.06.0.0"])
@@ -143,27 +148,28 @@ def test_a_cancellation_is_asked_for_while_the_update_goes_on(
     site: Site, operations: Operations, rung: list[int]
 ) -> None:
     number = site.update()
-    request = operations.web.request(operations.request_cancel(number, by="admin", source="import"))
+    request = operations.web.request(operations.request_cancel(number, by="admin", source=Source.IMPORT))
     assert request is not None
     assert (request.kind, request.payload) == ("cancel", {"update_id": number})
     assert rung == [request.id]
     site.engine.finish(number, UpdateStatus.SUCCEEDED, now())
     for unknown in (number, 99):
         with pytest.raises(RefusedError):
-            operations.request_cancel(unknown, by="admin", source="import")
+            operations.request_cancel(unknown, by="admin", source=Source.IMPORT)
     cancelled = site.update(UpdateStatus.CANCELLED)
-    assert operations.request_cancel(cancelled, by="admin", source="import") == request.id + 1
+    assert operations.request_cancel(cancelled, by="admin", source=Source.IMPORT) == request.id + 1
 
 
 def test_the_status_document(site: Site, operations: Operations) -> None:
     idle = {"product": "portail-bi", "version": "11.5.0", "worker": "down", "maintenance": False}
-    assert operations.status() == idle | {"update": None, "lock": None}
+    assert operations.status() == idle | {"update": None, "restoration": None, "waiting": None, "lock": None}
     number = site.update()
     site.engine.beat(now(), 1)
     site.engine.lock_version("portail-bi", "11.6.0", number, now())
     (site.folder / "flag").touch()
     status = operations.status()
     assert (status["worker"], status["maintenance"], status["update"]) == ("up", True, number)
+    assert status["lock"] is not None
     assert (status["lock"]["product"], status["lock"]["version"]) == ("portail-bi", "11.6.0")
 
 
@@ -195,16 +201,16 @@ def test_a_code_and_a_resumption_are_written_and_the_worker_rung(
 ) -> None:
     code = encode_code(bytes(64))
     with pytest.raises(RefusedError, match="aucune version n'est verrouillée"):
-        operations.request_unlock(code, by="admin", source="shell")
+        operations.request_unlock(code, by="admin", source=Source.SHELL)
     number = site.update(UpdateStatus.INTERVENTION)
     site.engine.lock_version("portail-bi", "11.6.0", number, now())
     [challenge] = operations.challenges()
     assert challenge.startswith(f"ospi-deblocage/portail-bi/11.6.0/{number}/")
     with pytest.raises(RefusedError, match="mal recopié"):
-        operations.request_unlock("ABC", by="admin", source="shell")
+        operations.request_unlock("ABC", by="admin", source=Source.SHELL)
     asked = [
-        operations.request_unlock(code, by="admin", source="shell"),
-        operations.request_resume(number, by="admin", source="shell"),
+        operations.request_unlock(code, by="admin", source=Source.SHELL),
+        operations.request_resume(number, by="admin", source=Source.SHELL),
     ]
     assert rung == asked
     kinds = [(request.kind, request.payload) for request in operations.web.requests_after(0)]
@@ -212,4 +218,33 @@ def test_a_code_and_a_resumption_are_written_and_the_worker_rung(
     site.engine.finish(number, UpdateStatus.ROLLED_BACK, now())
     for unknown in (number, 99):
         with pytest.raises(RefusedError, match="n'attend pas d'intervention"):
-            operations.request_resume(unknown, by="admin", source="shell")
+            operations.request_resume(unknown, by="admin", source=Source.SHELL)
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (None, "dont rien n'a été relevé ici"),
+        ("f" * 64, "n'est pas exactement la version 11.5.0 diffusée"),
+        ("0" * 64, ""),
+    ],
+)
+def test_a_delta_for_another_tree_is_known_by_its_first_bytes(
+    site: Site, operations: Operations, archives: Archives, known: str | None, words: str
+) -> None:
+    """As after `adopt`, whose tree is seldom the vendor's to the last mode: all its bytes need not be sent first."""
+    with archives.good.open("rb") as file:
+        size = archives.good.stat().st_size
+        header = read_header(file, size, size, operations.trust(), now())
+    assert header is not None
+    manifest = replace(header.manifest, kind=ArchiveKind.DELTA, base="11.5.0", base_listing="0" * 64)
+    delta = replace(header, manifest=manifest)
+    assert operations.verdicts(delta, 0)  # before the worker told what is installed
+    document = ListingDocument(version=operations.installed_version(), sha256=known)
+    PublishedStore(site.engine).publish(INSTALLED_LISTING, document, now())
+    if words:
+        with pytest.raises(ArchiveError, match=words) as refused:
+            operations.verdicts(delta, 0)
+        assert refused.value.code == "wrong_base"
+    else:
+        assert operations.verdicts(delta, 0)

@@ -21,11 +21,13 @@ from typing import Any
 import msgspec
 
 from ospi_supervisor import __version__
-from ospi_supervisor.checks import Finding
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.redaction import redactor_of
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.events import EventKind, Level
+from ospi_supervisor.domain.findings import Finding
 from ospi_supervisor.domain.prerequisites import MachineFacts
-from ospi_supervisor.platform.systemd import WEB_UNIT, WORKER_UNIT
-from ospi_supervisor.redaction import redactor_of
+from ospi_supervisor.platform.units import WEB_UNIT, WORKER_UNIT, unit_of
+from ospi_supervisor.store.automatic_documents import StatusDocument
 from ospi_supervisor.store.engine_reader import EngineReader
 
 UPDATES_TOLD = 10
@@ -36,8 +38,6 @@ TAIL_BYTES = 256 * 1024
 
 JOURNALCTL_SECONDS = 20
 JOURNALCTL_LINES = 3000
-OUTPUT = "output"
-"""The level of events that carry what hooks print: their log file has it all."""
 
 Part = Callable[[], str]
 
@@ -48,7 +48,7 @@ class Diagnostics:
 
     config: Config
     reader: EngineReader
-    status: Callable[[], dict[str, Any]]
+    status: Callable[[], StatusDocument]
     checks: Callable[[], list[Finding]]
     measure: Callable[[], MachineFacts]
     releases: Callable[[], list[str]]
@@ -75,7 +75,7 @@ class Diagnostics:
         yield "base-web.txt", lambda: "\n".join(self.web_integrity())
         yield "mises-a-jour.json", lambda: _json([self.reader.update(number) for number in self._newest()])
         yield "journaux.txt", lambda: "\n".join(line for number in self._newest() for line in self._journal(number))
-        yield "services.log", _service_logs
+        yield "services.log", lambda: _service_logs(self.config)
         for path in _newest_logs(self.config.paths.logs_dir):
             yield f"logs/{path.name}", lambda path=path: _tail(path)  # type: ignore[misc]
 
@@ -88,7 +88,7 @@ class Diagnostics:
         )
 
     def _newest(self) -> list[int]:
-        return [update["id"] for update in self.reader.updates()[:UPDATES_TOLD]]
+        return [update["id"] for update in self.reader.updates(UPDATES_TOLD)]
 
     def _journal(self, number: int) -> Iterator[str]:
         yield f"--- mise à jour n° {number}"
@@ -97,7 +97,7 @@ class Diagnostics:
             after = events[-1].id
             for event in events:
                 data = event.data
-                if event.kind != "progress" and data.get("level") != OUTPUT:
+                if event.kind != EventKind.PROGRESS and data.get("level") != Level.OUTPUT:
                     words = data.get("message") or data.get("status")
                     yield f"{data['at']} {event.kind} {data['phase']} {data.get('level', '')} {words}"
 
@@ -109,7 +109,7 @@ def _gathered(part: Part) -> str:
         return f"cette partie n'a pas pu être réunie : {type(error).__name__} : {error}\n"
 
 
-def _versions() -> dict[str, Any]:
+def _versions() -> dict[str, object]:
     return {
         "superviseur": __version__,
         "python": platform.python_version(),
@@ -119,12 +119,13 @@ def _versions() -> dict[str, Any]:
     }
 
 
-def _service_logs() -> str:
+def _service_logs(config: Config) -> str:
     """What systemd's journal holds of our two processes."""
     program = shutil.which("journalctl")
     if program is None:
         return "journalctl est absent : les journaux des deux processus sont là où leur lancement les écrit\n"
-    command = [program, "--no-pager", "-n", str(JOURNALCTL_LINES), "-u", WEB_UNIT, "-u", WORKER_UNIT]
+    units = [word for unit in (WEB_UNIT, WORKER_UNIT) for word in ("-u", unit_of(config, unit))]
+    command = [program, "--no-pager", "-n", str(JOURNALCTL_LINES), *units]
     done = subprocess.run(command, capture_output=True, timeout=JOURNALCTL_SECONDS, check=False)
     return (done.stdout + done.stderr).decode("utf-8", "replace")
 

@@ -6,36 +6,28 @@ Once the header is accepted both happen while the next slices arrive; a cut of t
 the moment's bytes that were not recorded yet, which the client sends again.
 """
 
-import errno
 import os
 import secrets
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from ospi_supervisor.archive.header import Header, read_member
 from ospi_supervisor.archive.trust import Trust
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain import words
-from ospi_supervisor.errors import RefusedError, printable
-from ospi_supervisor.examination import NOTICE, Examiner, Judge
-from ospi_supervisor.files import copy_durably, fsync_dir, give_to_owner_of_folder, sync_data, write_at
-from ospi_supervisor.settling import OneAtATime, Settling
+from ospi_supervisor.errors import RefusedError, on_one_line
+from ospi_supervisor.operations.disk_room import check_room, refusing_what_the_disk_refuses
+from ospi_supervisor.operations.examination import NOTICE, Examiner, Verdicts
+from ospi_supervisor.operations.write_behind import OneAtATime, WriteBehind
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.store.web_store import WebStore
+from ospi_supervisor.system.files import copy_durably, fsync_dir, give_to_owner_of_folder, reserve, sync_data, write_at
 
 LIFETIME = timedelta(days=2)
 """How long an upload waits for its next slice, or for « Importer »."""
-
-LIFETIME_ONCE_REQUESTED = timedelta(days=7)
-"""How long its bytes stay once the worker was asked to install it, counted from the start that was asked for."""
-
-CLAIM_LASTS = timedelta(minutes=1)
-"""After this whoever was asking the worker has died meanwhile; asking takes no second."""
 
 AHEAD_MAX_BYTES = 64 * 1024 * 1024
 """How much may have arrived that is not durable yet."""
@@ -50,16 +42,16 @@ class Uploads:
         store: WebStore,
         *,
         trust: Callable[[], Trust],
-        judge: Judge,
+        verdicts: Verdicts,
         clock: Callable[[], datetime],
     ) -> None:
         self._folder = config.paths.uploads_dir
         self._max_bytes = config.supervisor.max_archive_bytes
         self._store = store
         self._clock = clock
-        self._examiner = Examiner(trust=trust, judge=judge, clock=clock)
+        self._examiner = Examiner(trust=trust, verdicts=verdicts, clock=clock)
         self._exclusively = OneAtATime()
-        self._settling = Settling(self._settle, AHEAD_MAX_BYTES)
+        self._write_behind = WriteBehind(self._settle, AHEAD_MAX_BYTES)
 
     def path(self, upload_id: str) -> Path:
         """Where the bytes of that upload lie."""
@@ -67,18 +59,23 @@ class Uploads:
 
     def get(self, upload_id: str) -> UploadRow:
         """The upload as it stands; RefusedError `unknown` or `expired`."""
-        arrived = self._settling.arrived(upload_id)  # read first: what is settled meanwhile is in the row
+        arrived = self._write_behind.arrived(upload_id)  # read first: what is settled meanwhile is in the row
         row = self._store.upload(upload_id)
         if row is None:
-            raise RefusedError("ce téléversement est inconnu ; recommencez-le", code="unknown")
+            raise RefusedError("cet envoi est inconnu ; recommencez-le", code="unknown")
         if row.expires_at < self._clock():
-            raise RefusedError("ce téléversement a expiré ; recommencez-le", code="expired")
+            raise RefusedError("cet envoi a expiré ; recommencez-le", code="expired")
         return replace(row, offset=max(row.offset, arrived))
 
     def create(self, filename: str, size: int, by: str) -> UploadRow:
-        """A new upload of `size` bytes. RefusedError `too_large` or `no_room`, before a byte is sent."""
+        """A new upload of `size` bytes, whose room is kept. RefusedError `too_large` or `no_room`, before any byte."""
         row, file = self._begin(filename, size, by)
-        file.close()
+        with file, refusing_what_the_disk_refuses(self._folder):
+            try:
+                reserve(file.fileno(), size)
+            except OSError:
+                self._remove(row.id)
+                raise
         return self._examine(row) if size == 0 else row
 
     def _begin(self, filename: str, size: int, by: str) -> tuple[UploadRow, BinaryIO]:
@@ -90,16 +87,11 @@ class Uploads:
                 code="too_large",
             )
         self._make_folder()
-        if size > shutil.disk_usage(self._folder).free:
-            raise RefusedError(
-                f"il n'y a pas la place de recevoir cette archive ({words.size(size)}) sur le disque du superviseur"
-                f" ({self._folder}) ; libérez de l'espace puis recommencez",
-                code="no_room",
-            )
+        check_room(self._folder, size)
         now = self._clock()
         row = UploadRow(
             id=secrets.token_hex(16),
-            filename=filename,
+            filename=on_one_line(filename),
             size=size,
             created_by=by,
             created_at=now,
@@ -130,30 +122,33 @@ class Uploads:
         gone on with; a refused archive's own code once it was refused. A slice that reveals the refusal before this
         returns does not raise: the upload that is returned says it.
         """
-        with self._exclusively(upload_id), _refusing_what_the_disk_refuses(self._folder):
+        with self._exclusively(upload_id), refusing_what_the_disk_refuses(self._folder):
             row = self.get(upload_id)
-            _raise_if_refused(row)
+            raise_if_refused(row)
             if offset != row.offset:
                 raise RefusedError(f"le serveur attend la suite à l'octet {row.offset}, pas {offset}", code="offset")
             if offset + len(data) > row.size:
-                raise RefusedError("davantage d'octets qu'annoncé ; recommencez le téléversement", code="too_large")
+                raise RefusedError("davantage d'octets qu'annoncé ; recommencez l'envoi", code="too_large")
             try:
                 write_at(self.path(upload_id), data, offset)
             except FileNotFoundError:  # refused since it was looked at: its bytes are gone
-                _raise_if_refused(self.get(upload_id))
+                raise_if_refused(self.get(upload_id))
                 raise
             end = offset + len(data)
-            self._settling.add(upload_id, offset, end)
+            self._write_behind.add(upload_id, offset, end)
             if row.verdict == "pending" or end == row.size:
-                self._settling.finish(upload_id)
+                self._write_behind.finish(upload_id)
             return self.get(upload_id)
 
-    def adopt_file(self, path: Path, by: str) -> UploadRow:
-        """An upload made of a local file, copied (shared by reflink where the file system can) and examined whole."""
+    def adopt_file(self, path: Path, by: str, opened: BinaryIO | None = None) -> UploadRow:
+        """An upload made of a local file, copied (shared by reflink where the file system can) and examined whole.
+
+        `opened` is that file, where whoever asks could read it before becoming an account that cannot.
+        """
         try:
-            with path.open("rb") as source, _refusing_what_the_disk_refuses(self._folder):
+            with opened or path.open("rb") as source, refusing_what_the_disk_refuses(self._folder):
                 size = os.fstat(source.fileno()).st_size
-                row, target = self._begin(printable(path.name), size, by)
+                row, target = self._begin(path.name, size, by)
                 try:
                     with self._exclusively(row.id), target:
                         return self._examine(row, copy_durably(source, target))
@@ -166,7 +161,7 @@ class Uploads:
     def abandon(self, upload_id: str) -> None:
         """Give up an upload and remove its bytes; RefusedError `in_use` once the worker was asked to install it."""
         with self._exclusively(upload_id):
-            self._settling.finish(upload_id)
+            self._write_behind.finish(upload_id)
             row = self.get(upload_id)
             if row.request:
                 raise RefusedError("l'installation de cette archive est déjà demandée", code="in_use")
@@ -179,7 +174,7 @@ class Uploads:
     def notice(self, upload_id: str) -> bytes:
         """The notice (PDF), proven; RefusedError `not_yet` before its last byte is there."""
         row = self.get(upload_id)
-        _raise_if_refused(row)
+        raise_if_refused(row)
         header = self._proven_notice(row)
         if header is None:
             raise RefusedError("la notice n'est pas encore arrivée ; patientez quelques instants", code="not_yet")
@@ -203,49 +198,15 @@ class Uploads:
         self.notice(upload_id)
         return self._store.change_upload(upload_id, notice_read_at=self._clock(), notice_read_by=by)
 
-    def want_import(self, upload_id: str, by: str, start_at: datetime | None) -> UploadRow:
-        """Record that « Importer » was pressed: the worker is asked once every byte is there. Where it was asked
-        already, or is being asked, nothing changes."""
-        row = self.get(upload_id)
-        _raise_if_refused(row)
-        if row.notice_read_at is None:
-            raise RefusedError("lisez d'abord la notice et cochez « J'ai lu la notice »", code="notice_not_read")
-        if row.request or self._is_being_asked(row):
-            return row
-        wanted = {"by": by, "start_at": start_at.isoformat() if start_at else None, "request": None, "error": None}
-        return self._store.swap_import_requested(row, wanted) or self.get(upload_id)
+    def expire(self, now: datetime, in_use: Collection[str] = ()) -> int:
+        """Remove uploads whose time is over, and files that belong to none; how many uploads went.
 
-    def claim_import(self, upload_id: str) -> UploadRow | None:
-        """The upload, for the one caller who is to ask the worker for it now and to note what became of that.
-
-        None where « Importer » was not pressed, bytes are missing, or the worker was asked or is being asked.
+        Those `in_use` stay, whatever a clock that was set says of them.
         """
-        row = self.get(upload_id)
-        if not row.import_requested or not row.complete or row.request or self._is_being_asked(row):
-            return None
-        return self._store.swap_import_requested(row, {**row.import_requested, "claimed_at": self._clock().isoformat()})
-
-    def note_request(self, row: UploadRow, *, request: int | None, error: str | None) -> UploadRow:
-        """Record the number of the request made of the worker, or why there is none: it can be asked for again.
-
-        Nothing changes where something else was recorded since `row` was read.
-        """
-        wanted = {**(row.import_requested or {}), "request": request, "error": error, "claimed_at": None}
-        start_at = wanted.get("start_at")
-        begins = datetime.fromisoformat(start_at) if start_at else self._clock()
-        expires_at = begins + LIFETIME_ONCE_REQUESTED if request else row.expires_at
-        return self._store.swap_import_requested(row, wanted, expires_at=expires_at) or self.get(row.id)
-
-    def _is_being_asked(self, row: UploadRow) -> bool:
-        claimed_at = (row.import_requested or {}).get("claimed_at")
-        return claimed_at is not None and self._clock() - datetime.fromisoformat(claimed_at) < CLAIM_LASTS
-
-    def expire(self, now: datetime) -> int:
-        """Remove uploads whose time is over, and files that belong to none; how many uploads went."""
         # The names come first: what is created after that is neither a leftover nor missing among the rows.
         paths = list(self._folder.iterdir()) if self._folder.is_dir() else []
         rows = self._store.uploads()
-        expired = [row.id for row in rows if row.expires_at < now]
+        expired = [row.id for row in rows if row.expires_at < now and row.id not in in_use]
         for upload_id in expired:
             self._remove(upload_id)
         known = {row.id for row in rows}
@@ -264,7 +225,7 @@ class Uploads:
 
     def _examine(self, row: UploadRow, offset: int = 0) -> UploadRow:
         """Judge what can be judged now that `offset` bytes are there; recorded in one write."""
-        changes: dict[str, Any] = {"offset": offset, "expires_at": self._clock() + LIFETIME}
+        changes: dict[str, object] = {"offset": offset, "expires_at": self._clock() + LIFETIME}
         try:
             changes |= self._examiner.findings(row, self.path(row.id), offset)
         except RefusedError as error:
@@ -284,23 +245,7 @@ class Uploads:
         self._forget_bytes(upload_id)
 
 
-def _raise_if_refused(row: UploadRow) -> None:
+def raise_if_refused(row: UploadRow) -> None:
+    """RefusedError, with its reasons and its code, where the archive was refused."""
     if row.verdict == "refused":
         raise RefusedError(" ; ".join(row.reasons), code=row.code or "refused")
-
-
-@contextmanager
-def _refusing_what_the_disk_refuses(folder: Path) -> Iterator[None]:
-    """Turn the system's « no room » into RefusedError `no_room`: what was recorded stands, and can be gone on with;
-    its « no such file » into `unknown`: the upload is to begin anew."""
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise RefusedError("ce téléversement a perdu ses octets ; recommencez-le", code="unknown") from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise RefusedError(
-            f"le disque du superviseur ({folder}) est plein ; libérez de l'espace, puis reprenez l'envoi",
-            code="no_room",
-        ) from error

@@ -1,27 +1,31 @@
 """What only the worker's account may do, and does at once from the shell: adopt, the switch by hand, audits."""
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ospi_supervisor.administration.checks import PROCESSES, run_checks
+from ospi_supervisor.administration.restoration import Restoration, Say, Tell, Wish
 from ospi_supervisor.archive.tree import Difference, audit, record_tree
 from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.checks import Finding, run_checks
-from ospi_supervisor.config import Config
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.adapters import Adapters
+from ospi_supervisor.deployment.installed import InstalledReleases
+from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.domain.findings import Finding
 from ospi_supervisor.domain.manifest import Manifest, check_manifest
+from ospi_supervisor.domain.proxies import Kind
 from ospi_supervisor.domain.versions import parse_version
 from ospi_supervisor.errors import BackupError, BusyError, ConfigurationError, PlatformError
-from ospi_supervisor.files import fsync_dir
-from ospi_supervisor.phases.places import check_nothing_precious_in_releases
-from ospi_supervisor.phases.registry import Adapters
-from ospi_supervisor.phases.release import InstalledReleases
-from ospi_supervisor.platform.proxy import Kind, render_proxy
-from ospi_supervisor.platform.systemd import render_units
-from ospi_supervisor.restoration import Restoration, Say
+from ospi_supervisor.platform.proxies import render_proxy
+from ospi_supervisor.platform.units import render_units
+from ospi_supervisor.system.files import fsync_dir
 
 UpdateLock = Callable[[], AbstractContextManager[None]]
 """Takes the lock that updates take; BusyError where one runs."""
@@ -37,6 +41,8 @@ class Administration:
     left_running: Callable[[], int | None]
     """The update that is recorded as running: with the lock free, its worker is down and will take it up again."""
     clock: Callable[[], datetime]
+    prepared: Callable[[], int | None] = lambda: None
+    """The update that is prepared and waits for its hour: it holds the turn, although nothing is locked."""
 
     @property
     def installed(self) -> InstalledReleases:
@@ -54,8 +60,9 @@ class Administration:
         parse_version(version)
         manifest = Manifest(product=self.config.platform.product, version=version, writable=writable)
         check_manifest(manifest)
+        self.check_nothing_prepared()
         check_nothing_precious_in_releases(self.config)
-        with self._platform_to_ourselves():
+        with self.platform_to_ourselves():
             releases = self.adapters.releases
             self._move_into_place(releases.link, releases.path(version), version)
             record = record_tree(releases.path(version), writable)
@@ -68,35 +75,57 @@ class Administration:
             if current.resolve() != release.resolve():
                 raise ConfigurationError(f"{current} mène à {current.resolve()}, et non à {release} ; corrigez le lien")
             return
-        if not current.is_dir():
+        if os.path.lexists(current):
+            if not current.is_dir():
+                raise ConfigurationError(f"{current} n'est ni un lien ni un dossier ; déployez-y la version installée")
+            release.parent.mkdir(parents=True, exist_ok=True)
+            current.rename(release)
+        elif not release.is_dir():  # else an adoption was cut between the two
             raise ConfigurationError(f"il n'y a rien sous {current} ; déployez-y d'abord la version installée")
-        release.parent.mkdir(parents=True, exist_ok=True)
-        current.rename(release)
-        self.adapters.releases.point_to(version)
+        try:
+            self.adapters.releases.point_to(version)
+        except PlatformError:
+            release.rename(current)  # the platform runs from there
+            raise
         fsync_dir(current.parent)
 
     def maintenance(self, on: bool, *, force: bool = False) -> None:
-        """Swap the page in or out by hand, and look through the public address.
+        """Swap the page in or out by hand, and look through the public address; PlatformError that tells the state that
+        is there. BusyError while an update runs.
 
-        BusyError while an update runs, unless forced.
+        With `force`, an update or not, and what is asked for stays asked for, whatever users see.
         """
         if force:
-            self._set_maintenance(on)
+            self._set_maintenance(on, force=True)
             return
         try:
-            with self._platform_to_ourselves():
+            with self.platform_to_ourselves():
                 self._set_maintenance(on)
         except BusyError as error:
             raise BusyError(f"{error} ; --force passe outre, et sera tracé") from error
 
-    def _set_maintenance(self, on: bool) -> None:
+    def write_page(self) -> None:
+        """Put the pages where the reverse proxy looks for them, without showing them. PlatformError."""
+        self.adapters.switch.prepare()
+
+    def page_disagreement(self) -> str | None:
+        """What was asked of the reverse proxy and what users see, where the one is not the other."""
         switch = self.adapters.switch
-        if on:
-            switch.prepare()
-            switch.on()
-        else:
-            switch.off()
-        switch.confirm(on)
+        return None if switch.is_seen() else switch.state()
+
+    def _set_maintenance(self, on: bool, *, force: bool = False) -> None:
+        switch = self.adapters.switch
+        try:
+            if on:
+                switch.prepare()
+                switch.show()
+            elif force:
+                switch.off()
+                switch.confirm(False)
+            else:
+                switch.hide()
+        except PlatformError as error:
+            raise PlatformError(f"{error} ; à cet instant, {switch.state()}") from error
 
     def verify_release(self) -> list[Difference]:
         """How the installed release differs from its index; PlatformError where it was never recorded."""
@@ -129,14 +158,25 @@ class Administration:
                 name, self.adapters.releases.current(), progress=lambda percent: None, check=check
             )
 
-    def restore(self, snapshot_id: str, say: Say, *, with_safety: bool = True) -> RestoreReport:
+    def restore(
+        self, snapshot_id: str, say: Say, tell: Tell, *, with_safety: bool = True, wish: Wish | None = None
+    ) -> RestoreReport:
         """Bring data and release back to a backup; see `Restoration`. BusyError while an update runs or is to."""
         snapshot = self.snapshot(snapshot_id)
-        with self._platform_to_ourselves(), self.adapters.reboot.held():
-            return Restoration(self.adapters, self.clock, say, with_safety).run(snapshot)
+        self.check_nothing_prepared()
+        with self.platform_to_ourselves(), self.adapters.reboot.held():
+            return Restoration(self.adapters, self.clock, say, with_safety, tell, wish or Wish()).run(snapshot)
+
+    def check_nothing_prepared(self) -> None:
+        """BusyError where an update was prepared for what is there now: data and release."""
+        if (number := self.prepared()) is not None:
+            raise BusyError(
+                f"la mise à jour n° {number} est prête et attend son heure ; annulez-la d'abord"
+                f" (« ospi-supervisor cancel {number} »), ou attendez sa fin"
+            )
 
     @contextmanager
-    def _platform_to_ourselves(self) -> Iterator[None]:
+    def platform_to_ourselves(self) -> Iterator[None]:
         """Hold the lock; BusyError too where an update is to be taken up again: it would undo what is done here."""
         with self.lock():
             if (left := self.left_running()) is not None:
@@ -149,6 +189,22 @@ class Administration:
     def check(self) -> list[Finding]:
         """What is wrong, or right, with the configuration and the machine."""
         return run_checks(self.config, self.adapters)
+
+    def figures(self) -> dict[str, str]:
+        """What monitoring draws curves of, in the form of Nagios: the newest backup's age, and the room that is free on
+        each folder's disk with the thresholds that updates ask for."""
+        found: dict[str, str] = {}
+        if snapshots := self.snapshots.list():
+            found["backup_age"] = f"{(self.clock() - snapshots[-1].taken_at).total_seconds():.0f}s"
+        least = self.config.prerequisites.free_disk_percent
+        for name, folder in (("platform", self.config.platform.root), ("backups", self.config.backup.directory)):
+            disk = shutil.disk_usage(folder)
+            found[f"free_{name}"] = f"{100 * disk.free / disk.total:.1f}%;{least:g}:"
+        return found
+
+    def processes(self) -> list[Finding]:
+        """Whether our own two processes live, in this program's version."""
+        return run_checks(self.config, self.adapters, PROCESSES)
 
     def proxy(self, server: Kind) -> str:
         """The configuration of a reverse proxy."""

@@ -1,0 +1,1 @@
+"""What root's shell may do at once."""

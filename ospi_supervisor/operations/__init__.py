@@ -1,0 +1,1 @@
+"""What may be asked, by the web and the shell alike: nothing here acts on the platform."""
