@@ -14,12 +14,26 @@ from urllib3.util import parse_url
 from ospi_supervisor.domain.offers import Offer
 from ospi_supervisor.domain.words import size
 from ospi_supervisor.errors import FeedError
-from ospi_supervisor.feed import words
+from ospi_supervisor.feed import failures
 from ospi_supervisor.feed.part import Part
 from ospi_supervisor.feed.transport import Transport
 
 FETCH_SECONDS = 6 * 3600.0
 """How long a fetch may take in one night; the next night goes on from there."""
+
+
+_NO_RANGE = HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
+_RANGE_REFUSED = {
+    False: {_NO_RANGE},
+    True: {
+        _NO_RANGE,
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.PRECONDITION_FAILED,
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    },
+}
+"""What is said of a range; of a range that was asked for (True), also what else may only mean it: asked for as a whole,
+the file may come, and nobody is there at night to remove what makes it fail."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +78,7 @@ def fetch(
                 break
             # The beginning may be of another version than the rest: once more, from nothing.
             part.restart()
-        raise part.refused(words.WRONG_CONTENT)
+        raise part.refused(failures.WRONG_CONTENT)
 
 
 class _Fetching:
@@ -84,19 +98,27 @@ class _Fetching:
         self._transport, self._progress, self._check = transport, progress, check
 
     def receive(self, part: Part) -> None:
-        """Ask once for what `part` lacks and take what comes; FeedError where that is not all."""
+        """Ask once for what `part` lacks and take what comes; FeedError where that is not all.
+
+        What was received before stays where the answer says itself that it is something else, a portal's page for one.
+        """
         with self._transport.get(self.url, part.range_headers(), deadline=self.deadline) as reply:
+            if reply.is_success and reply.is_page:
+                raise failures.repository_failure(failures.NOT_METADATA)
+            if reply.is_success and not part.is_of(reply.status, reply.headers):
+                raise failures.repository_failure(failures.WRONG_CONTENT)
             if reply.is_success and part.accepts(reply.status, reply.headers):
                 for chunk in reply.chunks():
                     part.append(chunk)
                     self._progress(100 * part.length / part.size)
                     self._check()
-            elif reply.is_success or reply.status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            elif reply.is_success or reply.status in _RANGE_REFUSED[part.length > 0]:
                 part.restart()
+                raise failures.beside(self.host)
             else:
-                raise words.status_failure(reply.status, self.host)
+                raise failures.status_failure(reply.status, self.host)
         if part.length < part.size:
-            raise words.cut(self.host)
+            raise failures.cut(self.host)
 
 
 def _persist(fetching: _Fetching, part: Part, retry: Retry, sleep: Callable[[float], None]) -> None:

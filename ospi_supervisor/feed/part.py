@@ -15,11 +15,16 @@ from pathlib import Path
 
 from ospi_supervisor.domain.offers import Offer
 from ospi_supervisor.errors import FeedError
-from ospi_supervisor.feed.words import TOO_LONG, unwritable
-from ospi_supervisor.files import fsync_dir, write_atomically
+from ospi_supervisor.feed.failures import TOO_LONG, unwritable
+from ospi_supervisor.system.files import fsync_dir, write_atomically
 
 _SYNC_BYTES = 64 * 1024**2
 _CHUNK = 1024**2
+_RANGE = re.compile(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18}|\*)", re.ASCII)
+_ETAG = re.compile(r'"[\x21-\x7e]{0,200}"')
+"""A strong one that can be sent back: a weak one (W/) says nothing about bytes, and servers refuse long headers."""
+
+_LENGTH = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class Part:
@@ -30,7 +35,7 @@ class Part:
         self.length = 0
         self.was_resumed = False
         self._final, self._offer, self._file = final, offer, file
-        self._etag_path = _part_path(final).with_suffix(".part.etag")
+        self._etag_path = part_path(final).with_suffix(".part.etag")
         self._digest = hashlib.sha256()
         self._unsynced = 0
 
@@ -41,7 +46,7 @@ class Part:
 
         Its folder belongs to fetching: anything else in it is another archive's remains, and is removed.
         """
-        path = _part_path(final)
+        path = part_path(final)
         if final.exists():  # finished before, and proven anew like any other bytes
             final.replace(path)
         for other in final.parent.iterdir():
@@ -68,18 +73,27 @@ class Part:
         etag = self._etag()
         return {"Range": f"bytes={self.length}-"} | ({"If-Range": etag} if etag else {})
 
+    def is_of(self, status: int, headers: Mapping[str, str]) -> bool:
+        """Whether what the body is, or is a part of, has this archive's length, as far as the answer says."""
+        if status == HTTPStatus.PARTIAL_CONTENT:
+            found = _RANGE.fullmatch(headers.get("Content-Range", ""))
+            whole = found[2] if found else ""
+        else:
+            whole = headers.get("Content-Length", "")
+        return not _LENGTH.fullmatch(whole) or int(whole) == self.size
+
     def accepts(self, status: int, headers: Mapping[str, str]) -> bool:
         """Whether the body that follows goes on from here; a whole one begins this part anew and is accepted."""
         etag = headers.get("ETag", "")
         if status == HTTPStatus.PARTIAL_CONTENT:
-            found = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", headers.get("Content-Range", ""))
+            found = _RANGE.fullmatch(headers.get("Content-Range", ""))
             same_version = not (self.length and etag and self._etag()) or etag == self._etag()
             if not found or int(found[1]) != self.length or not same_version:
                 return False
             self.was_resumed = self.was_resumed or self.length > 0
         elif self.length:
             self.restart()
-        if etag.startswith('"') and etag != self._etag():  # a weak one (W/) says nothing about bytes
+        if _ETAG.fullmatch(etag) and etag != self._etag():
             write_atomically(self._etag_path, etag.encode("latin-1"))
         return True
 
@@ -108,14 +122,14 @@ class Part:
     def finish(self) -> Path:
         """Give the proven archive its name, durably."""
         self._sync()
-        _part_path(self._final).replace(self._final)
+        part_path(self._final).replace(self._final)
         self._etag_path.unlink(missing_ok=True)
         fsync_dir(self._final.parent)
         return self._final
 
     def refused(self, words: tuple[str, str]) -> FeedError:
         """Remove everything; returns the error that says why."""
-        _part_path(self._final).unlink(missing_ok=True)
+        part_path(self._final).unlink(missing_ok=True)
         self._etag_path.unlink(missing_ok=True)
         return FeedError(*words)
 
@@ -145,8 +159,8 @@ class Part:
 
 def has_begun(final: Path) -> bool:
     """Whether bytes of the archive `final` are there: all of them, or what earlier calls received."""
-    return any(path.exists() and path.stat().st_size > 0 for path in (final, _part_path(final)))
+    return any(path.exists() and path.stat().st_size > 0 for path in (final, part_path(final)))
 
 
-def _part_path(final: Path) -> Path:
+def part_path(final: Path) -> Path:
     return final.with_name(f"{final.name}.part")

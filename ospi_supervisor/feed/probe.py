@@ -1,21 +1,26 @@
 """The way to the vendor's repository, link by link: how long each takes, or what is wrong and what to do about it."""
 
+import logging
 import re
 import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import BadStatusLine
 from pathlib import Path
 
 from cryptography import x509
 from urllib3.util import Url, parse_url
 
-from ospi_supervisor.errors import FeedError
+from ospi_supervisor.domain.offers import CALL_SUPPORT
+from ospi_supervisor.errors import FeedError, in_words
 from ospi_supervisor.feed.check import Catalogue, check
+from ospi_supervisor.feed.failures import connection_failure, slow, status_failure
 from ospi_supervisor.feed.transport import Transport
-from ospi_supervisor.feed.words import connection_failure, slow, status_failure
-from ospi_supervisor.watch import Watch
+from ospi_supervisor.system.deadlines import Watch
+
+logger = logging.getLogger(__name__)
 
 _HEAD_LIMIT = 65_536
 
@@ -24,7 +29,7 @@ _HEAD_LIMIT = 65_536
 class Link:
     """One link of the connection. `seconds` is None where it was not tested, `detail` what was found.
 
-    `name` is a stable word: name, tcp, proxy, tls, http, metadata.
+    `name` is a stable word: name, tcp, proxy, tls, http, metadata. `later` is whether what is wrong may pass.
     """
 
     name: str
@@ -33,6 +38,7 @@ class Link:
     detail: str = ""
     error: str = ""
     remedy: str = ""
+    later: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +87,14 @@ def _run(steps: list[_Step], broken: bool = False) -> Iterator[Link]:
         except FeedError as error:
             broken = True
             seconds = time.monotonic() - before
-            yield Link(name=name, label=label, seconds=seconds, error=error.problem, remedy=error.remedy)
+            yield Link(
+                name=name, label=label, seconds=seconds, error=error.problem, remedy=error.remedy, later=error.later
+            )
+        except Exception as error:  # a link is told as broken, whatever broke it
+            broken = True
+            logger.exception("%s", label)
+            seconds = time.monotonic() - before
+            yield Link(name=name, label=label, seconds=seconds, error=in_words(error), remedy=CALL_SUPPORT)
         else:
             yield Link(name=name, label=label, seconds=time.monotonic() - before, detail=detail)
 
@@ -151,8 +164,10 @@ class _Line:
         lines += [f"{name}: {value}" for name, value in self._transport.proxy_headers.items()]
         self._socket.sendall("\r\n".join([*lines, "", ""]).encode("latin-1"))
         status = re.match(rb"HTTP/1\.[01] (\d{3})", self._answer())
-        if status is None or status[1] != b"200":
-            raise status_failure(int(status[1]) if status else 502, self._host, through_proxy=True)
+        if status is None:
+            raise connection_failure(BadStatusLine(""), self._host, self._proxy.host)
+        if status[1] != b"200":
+            raise status_failure(int(status[1]), self._host, through_proxy=True)
         return f"laisse passer vers {self._host}"
 
     def _answer(self) -> bytes:

@@ -18,8 +18,8 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util import Url, make_headers, parse_url
 
 from ospi_supervisor.errors import ConfigurationError
-from ospi_supervisor.feed.words import connection_failure, slow
-from ospi_supervisor.watch import Limits, Watch, WatchedHTTP, WatchedHTTPS
+from ospi_supervisor.feed.failures import connection_failure, slow
+from ospi_supervisor.system.deadlines import Limits, Watch, WatchedHTTP, WatchedHTTPS
 
 CHUNK = 65_536
 _NETWORK_ERRORS = (HTTPError, HTTPException, OSError)
@@ -37,6 +37,12 @@ class Reply:
     def is_success(self) -> bool:
         """Whether the status is one of 200 to 299."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it says that it is for people to read: a repository holds nothing of the kind, portals do."""
+        kind = self.headers.get("Content-Type", "").partition(";")[0]
+        return kind.strip().lower() in ("text/html", "application/xhtml+xml")
 
     def chunks(self) -> Iterator[bytes]:
         """The body in pieces, each as soon as it arrives (`stream()` would wait for a full one); FeedError."""
@@ -58,13 +64,19 @@ class Transport:
         proxy: str | None = None,
         proxy_password_file: Path | None = None,
         ca_bundle: Path | None = None,
+        account: str | None = None,
+        account_password_file: Path | None = None,
         limits: Limits | None = None,
     ) -> None:
-        """ConfigurationError where the proxy, its password or the authorities cannot be used."""
+        """`account` is the hospital's at the vendor's, given to the server over TLS alone.
+
+        ConfigurationError where the proxy, a password or the authorities cannot be used.
+        """
         self.limits = limits or Limits()
         self.proxy = _parse_proxy(proxy) if proxy else None
         self.proxy_headers = _proxy_headers(self.proxy, proxy_password_file)
         self.tls = _tls_context(ca_bundle)
+        self._account_headers = _account_headers(account, account_password_file)
 
     @contextmanager
     def get(
@@ -101,8 +113,10 @@ class Transport:
 
     def _send(self, connection: HTTPConnection, target: Url, headers: Mapping[str, str]) -> BaseHTTPResponse:
         connection.connect()
-        connection.sock.settimeout(self.limits.silence)
+        connection.timeout = self.limits.silence  # urllib3 gives it to the socket again at each step
         wanted = {"Accept-Encoding": "identity", "User-Agent": "ospi-supervisor", **headers}
+        if target.scheme == "https":
+            wanted |= self._account_headers
         plain_proxy = self.proxy is not None and target.scheme != "https"
         if plain_proxy:
             wanted |= self.proxy_headers
@@ -148,16 +162,35 @@ def _parse_proxy(text: str) -> Url:
 def _proxy_headers(proxy: Url | None, password_file: Path | None) -> dict[str, str]:
     if proxy is None or proxy.auth is None:
         return {}
-    try:
-        password = password_file.read_text(encoding="utf-8").strip() if password_file else ""
+    password = _password(password_file, "proxy_password_file")
+    with _sendable("du proxy"):
         return make_headers(proxy_basic_auth=f"{unquote(proxy.auth)}:{password}")
+
+
+def _account_headers(account: str | None, password_file: Path | None) -> dict[str, str]:
+    if account is None:
+        return {}
+    password = _password(password_file, "account_password_file")
+    with _sendable("chez l'éditeur"):
+        return make_headers(basic_auth=f"{account}:{password}")
+
+
+def _password(file: Path | None, key: str) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip() if file else ""
     except OSError as error:
-        raise ConfigurationError(f"« proxy_password_file » illisible ({error.strerror})") from error
+        raise ConfigurationError(f"« {key} » illisible ({error.strerror})") from error
     except UnicodeDecodeError:  # not told from where: it holds a piece of the password, as the next one does
-        raise ConfigurationError("« proxy_password_file » n'est pas en UTF-8 ; enregistrez-le ainsi") from None
+        raise ConfigurationError(f"« {key} » n'est pas en UTF-8 ; enregistrez-le ainsi") from None
+
+
+@contextmanager
+def _sendable(whose: str) -> Iterator[None]:
+    try:
+        yield
     except UnicodeEncodeError:
         raise ConfigurationError(
-            "le compte ou le mot de passe du proxy contient un caractère qui ne peut pas lui être envoyé (« € » par"
+            f"le compte ou le mot de passe {whose} contient un caractère qui ne peut pas lui être envoyé (« € » par"
             " exemple) ; choisissez-en sans un tel caractère"
         ) from None
 

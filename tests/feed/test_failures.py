@@ -16,8 +16,8 @@ from urllib3.exceptions import (
 )
 
 from ospi_supervisor.errors import FeedError
-from ospi_supervisor.feed import words
-from ospi_supervisor.feed.words import connection_failure, status_failure
+from ospi_supervisor.feed import failures
+from ospi_supervisor.feed.failures import connection_failure, status_failure
 
 HOST = "api.pmsipilot.com"
 CONNECTION = urllib3.connection.HTTPSConnection(HOST)
@@ -57,7 +57,8 @@ FAILURES: list[tuple[Callable[[], BaseException], str, bool]] = [
     (lambda: certificate_error(18), "le certificat de api.pmsipilot.com est autosigné", False),
     (lambda: certificate_error(20), "l'autorité du certificat de api.pmsipilot.com est inconnue", False),
     (lambda: certificate_error(62), "le certificat présenté n'est pas celui de api.pmsipilot.com", False),
-    (lambda: certificate_error(23), "le certificat de api.pmsipilot.com est refusé (odd)", False),
+    (lambda: certificate_error(23), "le certificat de api.pmsipilot.com est révoqué", False),
+    (lambda: certificate_error(50), "le certificat de api.pmsipilot.com est refusé (odd)", False),
     (lambda: ssl.SSLError(1, "x"), "pas de liaison chiffrée possible avec api.pmsipilot.com", False),
     (
         lambda: OSError("Tunnel connection failed: 407 Authentication Required"),
@@ -106,12 +107,12 @@ def test_a_status(status: int, problem: str, transient: bool) -> None:
 
 def test_each_refusal_of_the_repository_differs() -> None:
     refusals = [
-        words.EXPIRED,
-        words.ROLLED_BACK,
-        words.UNSIGNED,
-        words.MISMATCHED,
-        words.TOO_LONG,
-        words.NOT_METADATA,
-        words.WRONG_CONTENT,
+        failures.EXPIRED,
+        failures.ROLLED_BACK,
+        failures.UNSIGNED,
+        failures.MISMATCHED,
+        failures.TOO_LONG,
+        failures.NOT_METADATA,
+        failures.WRONG_CONTENT,
     ]
     assert len({FeedError(*refusal).problem for refusal in refusals}) == len(refusals)
