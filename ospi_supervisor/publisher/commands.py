@@ -8,7 +8,8 @@ import msgspec
 
 from ospi_supervisor.publisher.console import clear_errors
 from ospi_supervisor.publisher.keys import RETIRED
-from ospi_supervisor.publisher.publication import publish, refresh, withdraw
+from ospi_supervisor.publisher.passphrases import makes_keys, opens_keys
+from ospi_supervisor.publisher.publication import hold, parse_rollout, publish, refresh, withdraw
 from ospi_supervisor.publisher.repository import Repository
 from ospi_supervisor.publisher.rotation import Rotation, parse_scheme, repair, rotate_root
 
@@ -27,11 +28,35 @@ _KEYS = click.option("--keys", required=True, type=_FOLDER, help="Dossier créé
 @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @_REPOSITORY
 @_KEYS
+@click.option("--rollout", metavar="1%,10%,100%", help="Parts des serveurs qui peuvent la prendre la nuit.")
+@click.option("--days", metavar="0,2,5", help="Jours, à partir d'aujourd'hui, où chaque part s'ouvre.")
+@opens_keys
 @clear_errors
-def publish_command(file: Path, repository: Path, keys: Path) -> None:
+def publish_command(file: Path, repository: Path, keys: Path, rollout: str | None, days: str | None) -> None:
     """Ajoute une archive et sa notice au dépôt, sans gêner les clients qui le lisent."""
-    offer = publish(Repository(repository), keys, file, datetime.now(UTC))
+    now = datetime.now(UTC)
+    shares = parse_rollout(rollout, days, now)
+    offer = publish(Repository(repository), keys, file, now, shares)
     click.echo(f"{offer.filename} publié ({offer.size} octets, sha256 {offer.sha256})")
+    for share in shares:
+        click.echo(f"  {share.percent:g} % des serveurs à partir du {share.start:%d/%m/%Y}")
+
+
+@click.command(name="hold")
+@click.argument("version", metavar="VERSION")
+@click.option("--product", required=True)
+@click.option("--reason", help="Pourquoi ; les administrateurs le lisent.")
+@click.option("--lift", is_flag=True, help="Lève la suspension.")
+@_REPOSITORY
+@_KEYS
+@opens_keys
+@clear_errors
+def hold_command(version: str, product: str, reason: str | None, lift: bool, repository: Path, keys: Path) -> None:
+    """Suspend une version : aucun serveur ne la prend plus de lui-même ; elle reste proposée à la main."""
+    if bool(reason) == lift:
+        raise click.UsageError("donnez la raison par « --reason », ou « --lift » pour lever la suspension")
+    for offer in hold(Repository(repository), keys, product, version, None if lift else reason, datetime.now(UTC)):
+        click.echo(f"{offer.filename} {'de nouveau proposé' if lift else 'suspendu'}")
 
 
 @click.command(name="list")
@@ -46,24 +71,30 @@ def list_command(repository: Path, as_json: bool) -> None:
         return
     for offer in offers:
         base = f" depuis {offer.base}" if offer.base else ""
-        click.echo(f"{offer.date:%d/%m/%Y}  {offer.product} {offer.version}  {offer.kind}{base}  {offer.size} octets")
+        held = f"  suspendu : {offer.held}" if offer.held else ""
+        click.echo(
+            f"{offer.date:%d/%m/%Y}  {offer.product} {offer.version}  {offer.kind}{base}  {offer.size} octets{held}"
+        )
 
 
 @click.command(name="withdraw")
 @click.argument("version", metavar="VERSION")
 @click.option("--product", required=True)
+@click.option("--from", "base", metavar="VERSION", help="Retire la seule archive différentielle depuis cette version.")
 @_REPOSITORY
 @_KEYS
+@opens_keys
 @clear_errors
-def withdraw_command(version: str, product: str, repository: Path, keys: Path) -> None:
+def withdraw_command(version: str, product: str, base: str | None, repository: Path, keys: Path) -> None:
     """Retire du dépôt toutes les archives d'une version, et sa notice."""
-    for offer in withdraw(Repository(repository), keys, product, version, datetime.now(UTC)):
+    for offer in withdraw(Repository(repository), keys, product, version, datetime.now(UTC), base):
         click.echo(f"{offer.filename} retiré")
 
 
 @click.command(name="refresh")
 @_REPOSITORY
 @_KEYS
+@opens_keys
 @clear_errors
 def refresh_command(repository: Path, keys: Path) -> None:
     """Signe de nouveau la date du dépôt ; à lancer chaque jour."""
@@ -90,6 +121,7 @@ def refresh_command(repository: Path, keys: Path) -> None:
 )
 @_REPOSITORY
 @_KEYS
+@makes_keys
 @clear_errors
 def rotate_command(roles: tuple[str, ...], repairing: bool, repository: Path, keys: Path) -> None:
     """Change des clés : publie une nouvelle racine signée par l'ancienne, que chaque client peut suivre.
@@ -106,7 +138,9 @@ def rotate_command(roles: tuple[str, ...], repairing: bool, repository: Path, ke
         rotation = rotate_root(Repository(repository), keys, schemes, datetime.now(UTC))
         click.echo(_told(rotation, keys))
     for offer in rotation.dropped:
-        click.echo(f"{offer.filename} était signé par une clé remplacée : construisez-le et publiez-le de nouveau")
+        click.echo(f"{offer.filename} était signé par une clé remplacée : mis de côté")
+    if rotation.dropped:
+        click.echo("Vérifiez que tout cela vient de vous, puis signez-le de nouveau par « ospi-release resign ».")
 
 
 def _told(rotation: Rotation, keys: Path) -> str:
@@ -123,4 +157,4 @@ def _told(rotation: Rotation, keys: Path) -> str:
     )
 
 
-REPOSITORY_COMMANDS = (publish_command, list_command, withdraw_command, refresh_command, rotate_command)
+REPOSITORY_COMMANDS = (publish_command, hold_command, list_command, withdraw_command, refresh_command, rotate_command)

@@ -13,19 +13,22 @@ from pathlib import Path
 from backports import zstd
 from msgspec import structs
 
-from ospi_supervisor.archive.entries import Entry
+from ospi_supervisor.archive.assembly import encode_records
+from ospi_supervisor.archive.entries import ASSEMBLED_SINCE, Entry
 from ospi_supervisor.archive.frames import pack_against
 from ospi_supervisor.archive.header import read_member
-from ospi_supervisor.archive.layout import MAX_PACK, MAX_PATCHED, NOTICE
+from ospi_supervisor.archive.layout import MAX_PACK, MAX_PATCHED, NOTICE, SBOM
+from ospi_supervisor.archive.layout import PACK_BYTES as FULL_PACK_BYTES
 from ospi_supervisor.archive.reader import Archive
 from ospi_supervisor.archive.tree import listing
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.domain.manifest import ArchiveKind, Manifest
 from ospi_supervisor.domain.versions import is_newer
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.publisher.build import Parts, assemble
+from ospi_supervisor.publisher.build import Parts, assemble, index_lines, signers_of
 from ospi_supervisor.publisher.contents import Contents
 from ospi_supervisor.publisher.keys import root_chain
+from ospi_supervisor.publisher.long_files import Comparison
 from ospi_supervisor.publisher.packs import PackWriter
 from ospi_supervisor.publisher.similar import Similar
 
@@ -39,39 +42,44 @@ _ESTIMATE_LEVEL = 9
 _SHORTEST_BASE = 64  # bytes; a shorter one saves nothing
 
 
-def build_delta(old: Path, new: Path, keys: Path, now: datetime, expires: datetime, output: Path) -> Manifest:
+def build_delta(
+    old: Path, new: Path, keys: Path, now: datetime, expires: datetime, output: Path, *, unsigned: bool = False
+) -> Manifest:
     """Write to `output` the archive that takes the release of the full archive `old` to that of `new`; its manifest.
 
     Both must be the vendor's. The same archives give the same bytes, signatures aside. RefusedError, ArchiveError,
     OSError.
     """
-    chain = root_chain(keys)
+    chain, signers = root_chain(keys), signers_of(keys, unsigned=unsigned)
     with (
         Archive.open(old, Trust(chain[0]), now) as before,  # the keys that signed it may be retired since
         Archive.open(new, Trust(chain[-1]), now) as after,
         tempfile.TemporaryFile(dir=output.parent) as spool,
+        PackWriter(spool, LEVEL, PACK_BYTES) as writer,
     ):
         _check_pair(before.manifest, after.manifest)
         base = list(before.entries())
         found = listing(base)
-        writer = PackWriter(spool, LEVEL, PACK_BYTES)
-        entries = list(_Delta(before, base, after, writer).entries())
-        writer.finish()
+        changes = _Delta(before, base, after, writer)
         manifest = replace(
             after.manifest,
+            format=ASSEMBLED_SINCE,
             kind=ArchiveKind.DELTA,
             base=before.manifest.version,
             base_listing=hashlib.sha256(found).hexdigest(),
         )
+        index = index_lines(changes.entries(), manifest)
+        manifest = replace(manifest, format=changes.format)
         parts = Parts(
             manifest=manifest,
             notice=read_member(after.file, after.header, NOTICE),
-            entries=entries,
-            packs=writer.written,
+            sbom=read_member(after.file, after.header, SBOM) if after.header.summary.has_sbom else None,
+            index=index,
+            packs=writer.finish(),
             spool=spool,
             base_listing=found,
         )
-        assemble(parts, keys, expires, output)
+        assemble(parts, chain, signers, expires, output)
     return manifest
 
 
@@ -104,9 +112,11 @@ class _Delta:
         usable = [entry for entry in base if entry.size and not entry.path.startswith(altered)]
         self._installed = {entry.sha256 for entry in usable}
         self._similar = Similar(entry for entry in usable if _SHORTEST_BASE <= entry.size <= MAX_PATCHED)
+        self._long = Similar(entry for entry in usable if entry.size > FULL_PACK_BYTES)
         self._old, self._new = Contents(before), Contents(after)
         self._writer = writer
         self._places: dict[bytes, Entry] = {}
+        self.format = 1
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the delta, in order; their contents go to the writer."""
@@ -143,11 +153,30 @@ class _Delta:
         if patch is not None and change.base is not None:
             pack, offset = self._writer.add(patch)
             return structs.replace(entry, pack=pack, offset=offset, base=change.base.sha256, length=len(patch))
+        if (base := self._base_of_long(entry)) is not None:
+            return self._assembled(entry, base)
         if entry.size <= PACK_BYTES:
             pack, offset = self._writer.add(self._new.read(entry))
         else:
             pack, offset = self._writer.add_long(_regrouped(self._new.chunks(entry)))
         return structs.replace(entry, pack=pack, offset=offset)
+
+    def _base_of_long(self, entry: Entry) -> Entry | None:
+        return self._long.to(entry) if entry.size > MAX_PATCHED and self._is_changed(entry) else None
+
+    def _assembled(self, entry: Entry, base: Entry) -> Entry:
+        pieces = Comparison(self._old, base).pieces(self._new, entry)
+        self.format = ASSEMBLED_SINCE
+        length = 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal length
+            for chunk in encode_records(pieces):
+                length += len(chunk)
+                yield chunk
+
+        pack, offset = self._writer.add_long(_regrouped(counted()))
+        return structs.replace(entry, pack=pack, offset=offset, base=base.sha256, length=length)
 
 
 def _ahead(changes: Iterable[_Change]) -> Iterator[_Change]:

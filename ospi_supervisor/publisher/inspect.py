@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ospi_supervisor.archive import layout
-from ospi_supervisor.archive.recognise import altered, refusal
+from ospi_supervisor.archive.metadata import decode_root
+from ospi_supervisor.archive.refusals import altered, refusal
 
 
 def first_root(path: Path) -> bytes:
@@ -16,6 +17,8 @@ def first_root(path: Path) -> bytes:
         found = layout.parse_block(block)
         if found is None or found[0] != layout.root_name(1):
             raise refusal(block, len(block) < layout.BLOCK)
-        if found[1] > layout.MAX_METADATA:
+        if found[1] > layout.MAX_ROOT:
             raise altered(found[0], "longueur excessive")
-        return file.read(found[1])
+        root = file.read(found[1])
+    decode_root(found[0], root)  # nobody has proven it: what is odd costs nothing more
+    return root

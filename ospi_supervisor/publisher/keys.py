@@ -6,13 +6,16 @@ the codes that release a lock, and nothing else.
 
 import errno
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
     Encoding,
+    KeySerializationEncryption,
     NoEncryption,
     PrivateFormat,
     PublicFormat,
@@ -23,8 +26,10 @@ from tuf.api.metadata import Metadata, Root
 
 from ospi_supervisor.archive.metadata import encode
 from ospi_supervisor.archive.trust import Trust
+from ospi_supervisor.domain.words import counted
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.files import write_atomically
+from ospi_supervisor.publisher.passphrases import key_folders, passphrase_for_new_keys, passphrase_of
+from ospi_supervisor.system.files import write_atomically
 
 ROLES = {"root": 2, "targets": 2, "snapshot": 1, "timestamp": 1}
 """How many keys each role has; all of them must sign."""
@@ -71,38 +76,49 @@ def root_chain(folder: Path) -> list[bytes]:
 
 
 def load_signers(folder: Path, role: str, root: Root | None = None) -> list[CryptoSigner]:
-    """The private keys in `folder` that `root`, the newest where None, lets sign for `role`.
-
-    Those put aside in `private/retired` serve where the others are too few. RefusedError under the threshold.
-    """
+    """The private keys in `folder` that `root`, the newest where None, lets sign for `role`, as `available_signers`
+    finds them. RefusedError under the threshold."""
     root = root or Trust(root_chain(folder)[-1]).root
-    allowed = root.roles[role]
-    usable: list[CryptoSigner] = []
-    for place in (folder / "private", folder / RETIRED):
-        # A key put aside may have been destroyed where it lies: it is not read unless it is needed.
-        if len(usable) < allowed.threshold:
-            signers = [CryptoSigner(load_key(path)) for path in sorted(place.glob(f"{role}-*.pem"))]
-            usable += [signer for signer in signers if signer.public_key.keyid in allowed.keyids]
-    if len(usable) < allowed.threshold:
+    usable, threshold = available_signers(folder, role, root), root.roles[role].threshold
+    if len(usable) < threshold:
         raise RefusedError(
-            f"{len(usable)} clé(s) de la racine {root.version} dans {folder}/private/{role}-*.pem,"
-            f" il en faut {allowed.threshold} ; apportez celles de l'éditeur"
+            f"{counted(len(usable), 'clé', 'clés')} de la racine {root.version} dans {folder}/private/{role}-*.pem,"
+            f" il en faut {threshold} ; apportez celles de l'éditeur"
         )
     return usable
 
 
+def available_signers(folder: Path, role: str, root: Root | None = None) -> list[CryptoSigner]:
+    """The private keys in `folder` that `root`, the newest where None, lets sign for `role`, be they too few.
+
+    Those put aside in `private/retired` serve where the others are too few.
+    """
+    root = root or Trust(root_chain(folder)[-1]).root
+    allowed = root.roles[role]
+    usable: list[CryptoSigner] = []
+    for place in (*key_folders(), folder / "private", folder / RETIRED):
+        # A key put aside may have been destroyed where it lies: it is not read unless it is needed.
+        if len(usable) < allowed.threshold:
+            signers = [CryptoSigner(load_key(path)) for path in sorted(place.glob(f"{role}-*.pem"))]
+            usable += [signer for signer in signers if signer.public_key.keyid in allowed.keyids]
+    return usable
+
+
 def load_key(path: Path) -> Ed25519PrivateKey:
-    """The private key in the PEM file `path`; RefusedError where there is none that can be used."""
+    """The private key in the PEM file `path`, deciphered by the passphrase that its owner gives; RefusedError where
+    there is none that can be used."""
     try:
-        key = load_pem_private_key(path.read_bytes(), None)
+        data = path.read_bytes()
+        passphrase = passphrase_of(path) if b"ENCRYPTED" in data else None
+        key = load_pem_private_key(data, passphrase)
     except (OSError, ValueError, TypeError) as error:
-        raise RefusedError(f"clé privée {path} illisible ({error})") from error
+        raise RefusedError(f"clé privée {path} illisible, ou phrase de passe fausse ({error})") from error
     if not isinstance(key, Ed25519PrivateKey):
         raise RefusedError(f"{path} n'est pas une clé Ed25519")
     return key
 
 
-def sign(metadata: Metadata[Any], signers: list[CryptoSigner]) -> bytes:
+def sign(metadata: Metadata[Any], signers: Sequence[CryptoSigner]) -> bytes:
     """`metadata` signed by all `signers`, in the one spelling that readers accept."""
     for signer in signers:
         metadata.sign(signer, append=True)
@@ -115,10 +131,17 @@ def midnight(now: datetime) -> datetime:
 
 
 def new_key(path: Path) -> Ed25519PrivateKey:
-    """A new private key, durable in the new file `path`, mode 0600. Raises OSError, for an existing file too."""
+    """A new private key, durable in the new file `path`, mode 0600, encrypted where a passphrase was given for new
+    keys. Raises OSError, for an existing file too."""
     if path.exists():
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
     key = Ed25519PrivateKey.generate()
-    # Whole or not at all: half a key would have every later command refused.
-    write_atomically(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
+    write_key(path, key, passphrase_for_new_keys())
     return key
+
+
+def write_key(path: Path, key: Ed25519PrivateKey, passphrase: bytes | None) -> None:
+    """Put `key` in the file `path`, encrypted by `passphrase` where there is one; mode 0600. Raises OSError."""
+    cipher: KeySerializationEncryption = BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+    # Whole or not at all: half a key would have every later command refused.
+    write_atomically(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, cipher), 0o600)

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from backports import zstd
 
@@ -33,7 +33,7 @@ class Written:
 class PackWriter:
     """Appends packs, tar headers included, to `output`. Holds at most a few packs in memory.
 
-    `pack_bytes` is what goes in a pack before compression, `level` zstd's.
+    A context manager, for its threads. `pack_bytes` is what goes in a pack before compression, `level` zstd's.
     """
 
     output: BinaryIO
@@ -61,12 +61,18 @@ class PackWriter:
             self._submit(chunk)
         return place
 
-    def finish(self) -> None:
-        """Write what is still held back."""
+    def finish(self) -> list[Written]:
+        """Write what is still held back; all that was written."""
         self._flush()
         while self._pending:
             self._write_next()
-        self._pool.shutdown()
+        return self.written
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
     def _flush(self) -> None:
         if self._buffer:

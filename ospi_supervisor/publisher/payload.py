@@ -3,24 +3,27 @@
 import hashlib
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from io import BufferedReader
+from operator import attrgetter
 from pathlib import Path
+
+import msgspec
 
 from ospi_supervisor.archive.entries import Entry, EntryKind, display
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.publisher.packs import PackWriter, Place
 
 
-@dataclass(frozen=True, order=True)
-class Item:
-    """One path of the release-to-be and where its contents are (None for a folder that the build adds)."""
+class Item(msgspec.Struct, frozen=True, gc=False):
+    """One path of the release-to-be and where its contents are (None for a folder that the build adds); its size."""
 
     path: bytes
     kind: EntryKind
     mode: int
     source: bytes | None
+    size: int = 0
 
 
 def scan(payload: Path, hooks: Path | None, writable: Iterable[str]) -> list[Item]:
@@ -36,15 +39,16 @@ def scan(payload: Path, hooks: Path | None, writable: Iterable[str]) -> list[Ite
         items |= {item.path: item for item in _walk(os.fsencode(hooks), b"hooks/")}
     for folder in writable:
         _add_folder(items, os.fsencode(folder))
-    return sorted(items.values())
+    return sorted(items.values(), key=attrgetter("path"))
 
 
-@dataclass
 class Packer:
-    """Puts the contents of a tree in packs. Equal contents are stored once."""
+    """Puts the contents of the tree `items` in packs, each file read once. Equal contents are stored once."""
 
-    writer: PackWriter
-    _seen: dict[bytes, Place] = field(default_factory=dict)
+    def __init__(self, writer: PackWriter, items: Iterable[Item]) -> None:
+        self._writer = writer
+        self._alike = Counter(item.size for item in items if item.kind is EntryKind.FILE)
+        self._seen: dict[bytes, Place] = {}
 
     def entry(self, item: Item) -> Entry:
         """The entry of `item`, its contents in the packs; RefusedError where it changes while it is read."""
@@ -53,32 +57,48 @@ class Packer:
         if item.kind is EntryKind.LINK:
             return Entry(path=item.path, kind=item.kind, target=os.readlink(item.source))  # noqa: PTH115 - bytes
         with open(item.source, "rb") as file:  # noqa: PTH123 - a name of any bytes
-            size = os.fstat(file.fileno()).st_size
-            sha256 = hashlib.file_digest(file, "sha256").digest()
-            file.seek(0)
-            if size and sha256 not in self._seen:
-                self._seen[sha256] = self._store(file, size, sha256)
-        if not size:
-            return Entry(path=item.path, kind=item.kind, mode=item.mode, sha256=sha256)
-        pack, offset = self._seen[sha256]
-        return Entry(path=item.path, kind=item.kind, mode=item.mode, size=size, sha256=sha256, pack=pack, offset=offset)
+            before = os.fstat(file.fileno())
+            sha256, place = self._stored(file, item.size)
+            after = os.fstat(file.fileno())
+        if (after.st_size, after.st_mtime_ns) != (item.size, before.st_mtime_ns):
+            raise _changed(item)
+        pack, offset = place or (None, 0)
+        return Entry(
+            path=item.path, kind=item.kind, mode=item.mode, size=item.size, sha256=sha256, pack=pack, offset=offset
+        )
 
-    def _store(self, file: BufferedReader, size: int, sha256: bytes) -> Place:
-        """Where the contents lie: a file goes on from pack to pack only where it is alone in them."""
-        again = hashlib.sha256()
+    def _stored(self, file: BufferedReader, size: int) -> tuple[bytes, Place | None]:
+        """The digest of the contents and where they lie: a file goes on from pack to pack only where it is alone."""
+        if size > self._writer.pack_bytes:
+            return self._stored_long(file, size)
+        data = file.read(size)
+        sha256 = hashlib.sha256(data).digest()
+        if size and (place := self._seen.get(sha256)) is None:
+            place = self._writer.add(data)
+            if self._alike[size] > 1:
+                self._seen[sha256] = place
+        return sha256, place if size else None
+
+    def _stored_long(self, file: BufferedReader, size: int) -> tuple[bytes, Place]:
+        """As `_stored`; only what may be there already is hashed before it is stored."""
+        if self._alike[size] > 1:
+            sha256 = hashlib.file_digest(file, "sha256").digest()
+            if sha256 in self._seen:
+                return sha256, self._seen[sha256]
+            file.seek(0)
+        digest = hashlib.sha256()
 
         def chunks() -> Iterator[bytes]:
-            while chunk := file.read(self.writer.pack_bytes):
-                again.update(chunk)
+            while chunk := file.read(self._writer.pack_bytes):
+                digest.update(chunk)
                 yield chunk
 
-        if size <= self.writer.pack_bytes:
-            place = self.writer.add(b"".join(chunks()))
-        else:
-            place = self.writer.add_long(chunks())
-        if again.digest() != sha256 or file.tell() != size:
-            raise RefusedError(f"{file.name!r} a changé pendant la construction ; recommencez")
-        return place
+        place = self._writer.add_long(chunks())
+        return digest.digest(), self._seen.setdefault(digest.digest(), place)
+
+
+def _changed(item: Item) -> RefusedError:
+    return RefusedError(f"{display(item.path)} a changé pendant la construction ; recommencez")
 
 
 def _add_folder(items: dict[bytes, Item], folder: bytes) -> None:
@@ -106,7 +126,8 @@ def _walk(root: bytes, prefix: bytes) -> Iterator[Item]:
 
 
 def _item(path: bytes, child: os.DirEntry[bytes]) -> Item:
-    mode = child.stat(follow_symlinks=False).st_mode
+    found = child.stat(follow_symlinks=False)
+    mode = found.st_mode
     if stat.S_ISLNK(mode):
         return Item(path, EntryKind.LINK, 0, child.path)
     if stat.S_IMODE(mode) & ~0o777:
@@ -114,5 +135,5 @@ def _item(path: bytes, child: os.DirEntry[bytes]) -> Item:
     if stat.S_ISDIR(mode):
         return Item(path, EntryKind.DIRECTORY, stat.S_IMODE(mode), child.path)
     if stat.S_ISREG(mode):
-        return Item(path, EntryKind.FILE, stat.S_IMODE(mode), child.path)
+        return Item(path, EntryKind.FILE, stat.S_IMODE(mode), child.path, found.st_size)
     raise RefusedError(f"{display(path)} n'est ni un fichier, ni un dossier, ni un lien ; retirez-le")

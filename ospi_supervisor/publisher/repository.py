@@ -7,30 +7,33 @@ A file never changes once written, `timestamp.json` aside, which names the rest 
 client sees the state before a publication or the one after.
 """
 
+import copy
 import fcntl
 import hashlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 from securesystemslib.signer import CryptoSigner
 from tuf.api.exceptions import UnsignedMetadataError
-from tuf.api.metadata import Metadata, MetaFile, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
+from tuf.api.metadata import Metadata, Root, Signed, Snapshot, Targets, Timestamp
 from tuf.api.serialization import DeserializationError
 
 from ospi_supervisor.archive.metadata import decode_root, encode
-from ospi_supervisor.domain.offers import REPOSITORY_MARK, Offer, read_offer
-from ospi_supervisor.errors import FeedError, RefusedError
-from ospi_supervisor.files import fsync_dir, write_atomically
-from ospi_supervisor.publisher.keys import load_signers, midnight, root_chain
+from ospi_supervisor.domain.offers import Offer
+from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.publisher import journal
+from ospi_supervisor.publisher.keys import available_signers, load_signers, midnight, root_chain
+from ospi_supervisor.publisher.memory import remember
+from ospi_supervisor.publisher.state import Signers, State, check_not_restored, first_state, meta_file
+from ospi_supervisor.publisher.waiting import next_targets
+from ospi_supervisor.system.files import fsync_dir, write_atomically
 
-TARGETS_VALIDITY = timedelta(days=365)
 SNAPSHOT_VALIDITY = timedelta(days=30)
 TIMESTAMP_VALIDITY = timedelta(days=7)
 """How long clients can be shown an old state by whom stands between (a freeze); refreshed each day, so that the
@@ -41,37 +44,7 @@ SNAPSHOT_RENEWAL = timedelta(days=10)
 _STORED_NAME = re.compile(r"\.?[0-9a-f]{64}\.")
 """How the names of the files begin that `store` and `store_bytes` write, those half-written too."""
 
-Signers = Callable[[str], Sequence[CryptoSigner]]
-"""The keys that sign for a role."""
-
 _Kind = TypeVar("_Kind", Targets, Snapshot, Timestamp)
-
-
-@dataclass
-class State:
-    """What clients see: the newest metadata of each role, changed in memory before `commit`."""
-
-    targets: Targets
-    snapshot: Snapshot
-    timestamp: Timestamp
-
-    def offers(self) -> list[Offer]:
-        """The targets, described."""
-        found = []
-        for path, target in self.targets.targets.items():
-            offer = read_offer(path, target.length, target.hashes, target.custom or {})
-            found += [offer] if offer else []
-        return found
-
-    def add(self, offer: Offer) -> None:
-        """List `offer`; RefusedError where its names are not fit for a repository."""
-        custom = offer.custom()
-        try:
-            read_offer(offer.path, offer.size, {"sha256": offer.sha256}, custom)
-        except FeedError as error:
-            raise RefusedError(error.problem) from error
-        hashes = {"sha256": offer.sha256}
-        self.targets.targets[offer.path] = TargetFile(offer.size, hashes, offer.path, {"custom": custom})
 
 
 class Repository:
@@ -81,6 +54,8 @@ class Repository:
         self.folder = folder
         self.metadata = folder / "metadata"
         self.targets = folder / "targets"
+        self.pending = folder / "pending"
+        self.replaced = folder / "replaced"
 
     def offers(self) -> list[Offer]:
         """What is published, read as it stands; none before the first publication."""
@@ -95,12 +70,17 @@ class Repository:
         """
         with self.locked():
             chain = root_chain(keys)
+            if self._is_published():
+                check_not_restored(keys, self._read())  # not proven yet: it only says what to do first
             if self.followed_root(chain) < len(chain):
                 raise RefusedError(
                     f"ce dépôt n'a pas encore la racine {len(chain)} du dossier de clés : un changement de clés a été"
                     " interrompu, ou fait pour un autre dépôt ; lancez « rotate-root » sur ce dépôt pour l'achever"
                 )
-            yield self.state(decoded(chain)[-1:], now)
+            state = self.state(decoded(chain)[-1:], now)
+            check_not_restored(keys, state)
+            yield state
+            remember(keys, state.identity, state.counters)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,7 +96,7 @@ class Repository:
 
     def state(self, roots: Sequence[Root], now: datetime) -> State:
         """What clients see, each part proven by one of `roots`, else RefusedError; nothing before publication."""
-        return self._read(roots) if self._is_published() else _first_state(now)
+        return self._read(roots) if self._is_published() else first_state(now)
 
     def followed_root(self, chain: Sequence[bytes]) -> int:
         """The number of the newest root that clients of this repository follow, in `chain`, the vendor's own.
@@ -141,18 +121,26 @@ class Repository:
 
     def commit(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
         """Make `state` what clients see, with new targets. A crash before the end changes nothing for them."""
-        state.targets.version += 1
-        state.targets.expires = midnight(now) + TARGETS_VALIDITY
-        data = self._write("targets", state.targets, signers, root)
-        state.snapshot.meta["targets.json"] = _meta_file(state.targets.version, data)
+        data = next_targets(self.pending, state, signers, root, now)
+        write_atomically(self.metadata / f"{state.targets.version}.targets.json", data)
+        state.snapshot.meta["targets.json"] = meta_file(state.targets.version, data)
         self.commit_snapshot(state, signers, root, now)
+        if self.pending.exists():
+            shutil.rmtree(self.pending)
+
+    def check_signable(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
+        """RefusedError, before anything is copied, where `commit` would lack a signature, as it says it."""
+        for role in ("snapshot", "timestamp"):
+            signers(role)
+        next_targets(self.pending, copy.deepcopy(state), signers, root, now)
 
     def commit_snapshot(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
         """A new snapshot and timestamp over unchanged targets."""
         state.snapshot.version += 1
         state.snapshot.expires = midnight(now) + SNAPSHOT_VALIDITY
-        data = self._write("snapshot", state.snapshot, signers, root)
-        state.timestamp.snapshot_meta = _meta_file(state.snapshot.version, data)
+        data = signed_by(state.snapshot, signers("snapshot"), root)
+        write_atomically(self.metadata / f"{state.snapshot.version}.snapshot.json", data)
+        state.timestamp.snapshot_meta = meta_file(state.snapshot.version, data)
         self.commit_timestamp(state, signers, root, now)
 
     def commit_timestamp(self, state: State, signers: Signers, root: Root, now: datetime) -> None:
@@ -195,12 +183,23 @@ class Repository:
         final.parent.mkdir(exist_ok=True)
         write_atomically(final, data)
 
+    def note(self, action: str, detail: str, keys: Path, now: datetime) -> None:
+        """Write in the journal what was done, signed by the key of the timestamp. Raises OSError, RefusedError."""
+        timestamp = load_signers(keys, "timestamp")[0]
+        version = self._read().targets.version
+        listed = self._load(self.metadata / f"{version}.targets.json", Targets)
+        journal.note(self.folder, action, detail, signer=timestamp, signed_by=sorted(listed.signatures), now=now)
+
     def remove_unlisted(self, state: State) -> None:
         """Delete the archives and notices that `state`, which clients see, does not list.
 
         They were withdrawn, or are what a publication left that was cut short.
         """
-        listed = {name for target in state.targets.targets.values() for name in target.get_prefixed_paths()}
+        self.remove_unlisted_files(state.targets)
+
+    def remove_unlisted_files(self, targets: Targets) -> None:
+        """Delete the archives and notices that the list `targets` does not name."""
+        listed = {name for target in targets.targets.values() for name in target.get_prefixed_paths()}
         for path in self.targets.glob("*/*"):
             if _STORED_NAME.match(path.name) and path.relative_to(self.targets).as_posix() not in listed:
                 path.unlink(missing_ok=True)
@@ -211,35 +210,36 @@ class Repository:
     def _root_path(self, number: int) -> Path:
         return self.metadata / f"{number}.root.json"
 
-    def _write(self, role: str, signed: Targets | Snapshot, signers: Signers, root: Root) -> bytes:
-        data = signed_by(signed, signers(role), root)
-        write_atomically(self.metadata / f"{signed.version}.{role}.json", data)
-        return data
-
     def _read(self, roots: Sequence[Root] | None = None) -> State:
-        timestamp = self._load("timestamp", None, Timestamp, roots)
-        snapshot = self._load("snapshot", timestamp.snapshot_meta.version, Snapshot, roots)
-        targets = self._load("targets", snapshot.meta["targets.json"].version, Targets, roots)
+        timestamp = self._proven("timestamp", None, Timestamp, roots)
+        snapshot = self._proven("snapshot", timestamp.snapshot_meta.version, Snapshot, roots)
+        targets = self._proven("targets", snapshot.meta["targets.json"].version, Targets, roots)
         return State(targets, snapshot, timestamp)
 
-    def _load(self, role: str, version: int | None, kind: type[_Kind], roots: Sequence[Root] | None) -> _Kind:
+    def _proven(self, role: str, version: int | None, kind: type[_Kind], roots: Sequence[Root] | None) -> _Kind:
         path = self.metadata / (f"{role}.json" if version is None else f"{version}.{role}.json")
-        try:
-            metadata: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
-        except DeserializationError as error:
-            raise _not_ours(path) from error
+        metadata = self._load(path, kind)
         if roots is not None and not any(
             root.get_verification_result(role, metadata.signed_bytes, metadata.signatures).verified for root in roots
         ):
             raise _not_ours(path)
+        return metadata.signed
+
+    def _load(self, path: Path, kind: type[_Kind]) -> Metadata[_Kind]:
+        try:
+            metadata: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
+        except DeserializationError as error:
+            raise _not_ours(path) from error
+        except FileNotFoundError as error:
+            raise RefusedError(f"{path} manque ; remettez une copie entière du dépôt") from error
         if not isinstance(metadata.signed, kind):
             raise RefusedError(f"{path} n'est pas du type attendu ; vérifiez le dépôt avant de publier")
-        return metadata.signed
+        return metadata
 
 
 def key_signers(keys: Path) -> Signers:
-    """The private keys in the folder `keys`, read when they are needed."""
-    return lambda role: load_signers(keys, role)
+    """The private keys in the folder `keys`, read when they are needed; of `targets`, as many as are there."""
+    return lambda role: available_signers(keys, role) if role == "targets" else load_signers(keys, role)
 
 
 def current_root(keys: Path) -> Root:
@@ -277,13 +277,3 @@ def _not_ours(path: Path) -> RefusedError:
         f"{path} n'est pas signé par les clés actuelles ; si vos anciennes clés l'ont signé, et que « list » ne montre"
         " que vos versions, lancez « rotate-root --repair », sinon remettez une copie saine du dépôt"
     )
-
-
-def _first_state(now: datetime) -> State:
-    # `commit` adds one to each version, so clients see versions 2 first, which is as good as any.
-    targets = Targets(1, None, now, {}, None, {"x-ospi": REPOSITORY_MARK})
-    return State(targets, Snapshot(1, None, now, {}), Timestamp(1, None, now, MetaFile(1)))
-
-
-def _meta_file(version: int, data: bytes) -> MetaFile:
-    return MetaFile(version, len(data), {"sha256": hashlib.sha256(data).hexdigest()})

@@ -19,7 +19,6 @@ from ospi_supervisor.archive.reader import Archive
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.domain.offers import Offer, OfferKind
 from ospi_supervisor.errors import ArchiveError, RefusedError
-from ospi_supervisor.files import fsync_dir, write_atomically
 from ospi_supervisor.publisher.keys import (
     RETIRED,
     ROLES,
@@ -31,7 +30,15 @@ from ospi_supervisor.publisher.keys import (
     root_chain,
     sign,
 )
-from ospi_supervisor.publisher.repository import Repository, Signers, State, decoded, key_signers
+from ospi_supervisor.publisher.memory import remember, seen
+from ospi_supervisor.publisher.repository import (
+    Repository,
+    decoded,
+    key_signers,
+)
+from ospi_supervisor.publisher.resigning import set_aside
+from ospi_supervisor.publisher.state import Signers, State, check_not_restored
+from ospi_supervisor.system.files import fsync_dir, write_atomically
 
 _SIGNING = ("targets", "snapshot", "timestamp")
 """The roles that sign the repository."""
@@ -47,7 +54,7 @@ class Scheme:
 
 @dataclass(frozen=True)
 class Rotation:
-    """What was done. `dropped` are archives that the new root does not prove: to be built and published anew.
+    """What was done. `dropped` are archives that the new root does not prove: they were set aside, to be signed anew.
 
     `resumed` where the root was there already, and only had to be published.
     """
@@ -77,6 +84,7 @@ def rotate_root(repository: Repository, keys: Path, schemes: Mapping[str, Scheme
         followed = repository.followed_root(chain)
         resumed = followed < len(chain)
         state = repository.state(decoded(chain[followed - 1 :]), now)
+        check_not_restored(keys, state)
         if not resumed:
             repository.add_roots(keys)  # as in `publish`
             chain.append(_new_root(keys, decoded(chain)[-1], schemes, now))
@@ -84,6 +92,8 @@ def rotate_root(repository: Repository, keys: Path, schemes: Mapping[str, Scheme
         roots = decoded(chain[followed - 1 :])
         signers = {role: [key for root in roots for key in load_signers(keys, role, root)] for role in _SIGNING}
         dropped = _publish(repository, keys, chain, state, signers.__getitem__, now)
+        remember(keys, state.identity, state.counters)
+        repository.note("rotate-root", f"racine {len(chain)}", keys, now)
     return Rotation(len(chain), tuple(dropped), resumed)
 
 
@@ -91,13 +101,23 @@ def repair(repository: Repository, keys: Path, now: datetime) -> Rotation:
     """Sign anew, by the current keys alone, a repository that keys replaced since have signed; no key changes.
 
     Clients refuse such a repository, and `rotate_root` too: whoever had the replaced keys may have signed it, so that
-    a person must have looked at what it lists. RefusedError where none of the vendor's roots ever proved it.
+    a person must have looked at what it lists. Counters go on from what clients may have seen: a restored copy is
+    followed again. RefusedError where none of the vendor's roots ever proved it.
     """
     with repository.locked():
         chain = root_chain(keys)
         repository.followed_root(chain)  # a key folder of the past is refused
         state = repository.state(decoded(chain), now)
+        known = seen(keys, state.identity)
+        for signed, version in zip(
+            (state.targets, state.snapshot, state.timestamp),
+            (known.targets, known.snapshot, known.timestamp),
+            strict=True,
+        ):
+            signed.version = max(signed.version, version)
         dropped = _publish(repository, keys, chain, state, key_signers(keys), now)
+        remember(keys, state.identity, state.counters)
+        repository.note("repair", f"racine {len(chain)}", keys, now)
     return Rotation(len(chain), tuple(dropped), resumed=True)
 
 
@@ -191,6 +211,7 @@ def _drop_unproven(repository: Repository, state: State, root: bytes, now: datet
         try:
             Archive.open(repository.targets / offer.stored_path, Trust(root), now).file.close()
         except ArchiveError:
+            set_aside(repository, offer)
             dropped.append(offer)
             del state.targets.targets[offer.path]
     kept_notices = {offer.notice for offer in state.offers()}

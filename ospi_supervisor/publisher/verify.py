@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ospi_supervisor.archive.header import prove
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.stage import stage
+from ospi_supervisor.archive.staging import stage
 from ospi_supervisor.archive.tree import InstalledTree
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.domain.manifest import ArchiveKind, ReleaseSummary
@@ -19,12 +19,15 @@ def verify(path: Path, root: bytes, now: datetime, base: Path | None = None) -> 
     archive of the release that it applies to: without, its members are proven and no more. Raises ArchiveError,
     OSError.
     """
-    with Archive.open(path, Trust(root), now) as archive, tempfile.TemporaryDirectory(dir=path.parent) as folder:
+    with (
+        Archive.open(path, Trust.delivered(root), now) as archive,
+        tempfile.TemporaryDirectory(dir=path.parent) as folder,
+    ):
         prove(archive.file, archive.header, 0, archive.header.size)
         if archive.manifest.kind is ArchiveKind.FULL:
             _unpack(archive, Path(folder) / "release", None)
         elif base is not None:
-            with Archive.open(base, Trust(root), now) as before:
+            with Archive.open(base, Trust.delivered(root), now) as before:
                 installed = _unpack(before, Path(folder) / "base", None)
             _unpack(archive, Path(folder) / "release", installed)
         return archive.header.summary

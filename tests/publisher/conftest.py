@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ospi_supervisor.domain.offers import OfferKind
-from ospi_supervisor.publisher.area.customers import Customers
+from ospi_supervisor.publisher.customer_area.customers import Customers
 from ospi_supervisor.publisher.keys import init_keys
 from ospi_supervisor.publisher.publication import publish
 from ospi_supervisor.publisher.repository import Repository, current_root, key_signers
@@ -29,6 +29,7 @@ def fill(repository: Repository, keys: Path, tmp_path: Path) -> None:
             tree,
             product=product,
             version=version,
+            requires=">=1.0",
             supported_os=("centos-7", "rocky"),
             expires=NOW + timedelta(days=365),
         )

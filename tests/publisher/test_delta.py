@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ospi_supervisor.archive.entries import Entry
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.stage import stage
+from ospi_supervisor.archive.staging import stage
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord, drifted
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.domain.manifest import ArchiveKind, Manifest
@@ -61,7 +61,8 @@ class Vendor:
 
     def full(self, version: str, tree: Path, **options: tuple[str, ...]) -> Path:
         """The full archive of `tree`."""
-        return archives.build_archive(self.folder / f"{version}.ospi", self.keys, tree, version=version, **options)  # type: ignore[arg-type]
+        output = self.folder / f"{version}.ospi"
+        return archives.build_archive(output, self.keys, tree, version=version, requires="", **options)  # type: ignore[arg-type]
 
     def delta(self, old: Path, new: Path, name: str = "delta.ospi") -> Path:
         """The delta between two full archives."""
@@ -69,10 +70,16 @@ class Vendor:
         build_delta(old, new, self.keys, archives.NOW, archives.NOW.replace(year=2027), output)
         return output
 
-    def install(self, archive: Path, destination: Path, installed: InstalledTree | None = None) -> InstalledTree:
+    def install(
+        self,
+        archive: Path,
+        destination: Path,
+        installed: InstalledTree | None = None,
+        check: Callable[[], None] = lambda: None,
+    ) -> InstalledTree:
         """The release of `archive`, staged in `destination`."""
         with Archive.open(archive, self.trust, archives.NOW) as opened:
-            record = stage(opened, destination, installed, progress=lambda _: None, check=lambda: None, hard_links=True)
+            record = stage(opened, destination, installed, progress=lambda _: None, check=check, hard_links=True)
         return InstalledTree(destination, record)
 
     def entries(self, delta: Path, base: TreeRecord) -> dict[bytes, Entry]:
@@ -242,7 +249,7 @@ def test_the_command_builds_what_verify_and_inspect_understand(vendor: Vendor, t
     assert "entièrement prouvé" in proven.output
     assert "--base" in alone.output
     assert "entièrement prouvé" not in alone.output
-    assert "utilisez l'archive complète" in wrong.output
+    assert "donnez l'archive complète de la version de base" in wrong.output
     assert "base : 11.5.0" in run("inspect", output).output
     assert [path.name for path in tmp_path.iterdir()] == ["d.ospi"]
 

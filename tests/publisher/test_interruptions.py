@@ -90,10 +90,14 @@ def vendor(tmp_path: Path, keys: Path, repository: Repository, server: Server) -
     return vendor
 
 
-def killed(vendor: Vendor, folder: Path, command: Callable[[Vendor], object]) -> Iterator[Vendor]:
-    """What `command` leaves in `folder` when it is killed at each of its writes; not twice the same."""
+EACH = pytest.mark.parametrize("stride", [4, pytest.param(1, marks=pytest.mark.full)])
+"""One write of four is played in each run, all of them by `make test-all`."""
+
+
+def killed(vendor: Vendor, folder: Path, command: Callable[[Vendor], object], stride: int = 1) -> Iterator[Vendor]:
+    """What `command` leaves in `folder` when it is killed at each `stride`th of its writes; not twice the same."""
     before: dict[str, bytes] = {}
-    for number in itertools.count():
+    for number in itertools.count(stride // 2, stride):
         case = vendor.copy(folder)
         if not killed_at(number, lambda case=case: command(case)):  # type: ignore[misc]
             return
@@ -102,12 +106,13 @@ def killed(vendor: Vendor, folder: Path, command: Callable[[Vendor], object]) ->
         before = left
 
 
+@EACH
 @pytest.mark.parametrize("roles", [("snapshot", "targets"), ("root", "timestamp")], ids="+".join)
 def test_a_rotation_killed_at_any_write_leaves_nobody_behind_and_is_completed(
-    tmp_path: Path, vendor: Vendor, roles: tuple[str, ...]
+    tmp_path: Path, vendor: Vendor, roles: tuple[str, ...], stride: int
 ) -> None:
     completed = 0
-    for case in killed(vendor, tmp_path / "case", lambda case: case.rotate(roles)):
+    for case in killed(vendor, tmp_path / "case", lambda case: case.rotate(roles), stride):
         case.seen()
         begun = len(root_chain(case.keys)) == 2
         newer = archive(tmp_path, case.keys, "11.7.0")
@@ -122,7 +127,7 @@ def test_a_rotation_killed_at_any_write_leaves_nobody_behind_and_is_completed(
         case.publish(newer)
         case.withdraw("11.7.0")
         assert case.seen() == offered
-    assert completed >= 5
+    assert completed >= 5 // stride
 
 
 def assert_refused(vendor: Vendor, newer: Path) -> None:
@@ -190,12 +195,13 @@ def test_half_a_key_is_never_kept(tmp_path: Path) -> None:
         new_key(path)
 
 
+@EACH
 @pytest.mark.parametrize("command", ["publish", "refresh", "withdraw"])
 def test_a_withdrawal_killed_at_any_write_is_completed_by_the_next_command(
-    tmp_path: Path, vendor: Vendor, command: str
+    tmp_path: Path, vendor: Vendor, command: str, stride: int
 ) -> None:
     withdrawn = tmp_path / f"{PRODUCT}-11.5.0.ospi"
-    for case in killed(vendor, tmp_path / "case", lambda case: case.withdraw("11.5.0")):
+    for case in killed(vendor, tmp_path / "case", lambda case: case.withdraw("11.5.0"), stride):
         offered = case.seen()
         if command == "publish":
             case.publish(withdrawn)

@@ -15,7 +15,8 @@ from ospi_supervisor.errors import FeedError, RefusedError
 from ospi_supervisor.feed.fetch import fetch
 from ospi_supervisor.feed.transport import Transport
 from ospi_supervisor.publisher.cli import main
-from ospi_supervisor.publisher.publication import publish, refresh, withdraw
+from ospi_supervisor.publisher.delta import build_delta
+from ospi_supervisor.publisher.publication import hold, parse_rollout, publish, refresh, withdraw
 from ospi_supervisor.publisher.repository import Repository
 from tests.support.archives import NOTICE, PRODUCT, tampered
 from tests.support.hospital import NOW, Hospital, archive, versions
@@ -99,13 +100,14 @@ def test_a_publication_that_was_cut_short_is_not_seen_and_can_be_made_again(
     """As a power cut leaves it: some of the new files are there, the timestamp is not."""
     publish(repository, keys, archive(tmp_path, keys), NOW)
     before = set(repository.folder.rglob("*"))
-    timestamp = (repository.metadata / "timestamp.json").read_bytes()
+    written_last = {path: path.read_bytes() for path in (repository.metadata / "timestamp.json", keys / "seen.json")}
     newer = archive(tmp_path, keys, "11.7.0")
     publish(repository, keys, newer, NOW)
     new_files = sorted(path for path in set(repository.folder.rglob("*")) - before if path.is_file())
     for path in new_files[survivors:]:
         path.unlink()
-    (repository.metadata / "timestamp.json").write_bytes(timestamp)
+    for path, data in written_last.items():
+        path.write_bytes(data)
     assert versions(hospital.check(server)) == ["11.6.0"]
     publish(repository, keys, newer, NOW)
     assert versions(hospital.check(server)) == ["11.6.0", "11.7.0"]
@@ -204,3 +206,66 @@ def test_the_commands(tmp_path: Path, keys: Path) -> None:
     assert again.exit_code == 1
     assert "n'est pas dans ce dépôt" in again.stderr
     assert run("publish", str(source)).exit_code == 2
+
+
+def test_one_delta_is_withdrawn_alone(tmp_path: Path, keys: Path, repository: Repository) -> None:
+    old, new = archive(tmp_path, keys, "11.5.0"), archive(tmp_path, keys)
+    build_delta(old, new, keys, NOW, NOW + timedelta(days=365), tmp_path / "delta.ospi")
+    for file in (new, tmp_path / "delta.ospi"):
+        publish(repository, keys, file, NOW)
+    gone = withdraw(repository, keys, PRODUCT, "11.6.0", NOW, base="11.5.0")
+    assert [offer.filename for offer in gone] == [f"{PRODUCT}-11.5.0-to-11.6.0.ospi"]
+    assert {offer.kind for offer in repository.offers()} == {OfferKind.FULL, OfferKind.NOTICE}
+    with pytest.raises(RefusedError, match=r"n'a pas d'archive depuis 11\.5\.0"):
+        withdraw(repository, keys, PRODUCT, "11.6.0", NOW, base="11.5.0")
+
+
+def test_shares_and_dates_are_signed_in_the_list(tmp_path: Path, keys: Path, repository: Repository) -> None:
+    shares = parse_rollout("1%,10%,100%", "0,2,5", NOW)
+    published = publish(repository, keys, archive(tmp_path, keys), NOW, shares)
+    assert [share.percent for share in published.rollout] == [1, 10, 100]
+    assert [(share.start - shares[0].start).days for share in published.rollout] == [0, 2, 5]
+    assert published in repository.offers()
+
+
+@pytest.mark.parametrize(
+    ("shares", "days"),
+    [
+        ("1%", None),
+        (None, "0"),
+        ("1%,10%", "0"),
+        ("10%,1%", "0,2"),
+        ("1%,10%", "2,0"),
+        ("0", "0"),
+        ("101", "0"),
+        ("x", "0"),
+    ],
+)
+def test_shares_and_dates_that_do_not_fit_are_refused(shares: str | None, days: str | None) -> None:
+    with pytest.raises(RefusedError, match="--days 0,2,5"):
+        parse_rollout(shares, days, NOW)
+
+
+def test_a_release_is_held_and_offered_again(tmp_path: Path, keys: Path, repository: Repository) -> None:
+    publish(repository, keys, archive(tmp_path, keys), NOW)
+    for reason in ("défaut trouvé", None):
+        hold(repository, keys, PRODUCT, "11.6.0", reason, NOW)
+        assert [offer.held for offer in repository.offers() if offer.is_archive] == [reason]
+
+
+def test_the_archives_of_a_release_open_and_are_held_together(
+    tmp_path: Path, keys: Path, repository: Repository
+) -> None:
+    """A delta must not bring at once what the full archive opens by shares, in whatever order they are published."""
+    old, new = archive(tmp_path, keys, "11.5.0"), archive(tmp_path, keys)
+    delta = tmp_path / "delta.ospi"
+    build_delta(old, new, keys, NOW, NOW + timedelta(days=365), delta)
+    shares = parse_rollout("1%,100%", "0,5", NOW)
+    publish(repository, keys, delta, NOW)
+    publish(repository, keys, new, NOW, shares)
+    assert {offer.rollout for offer in repository.offers() if offer.is_archive} == {shares}
+    withdraw(repository, keys, PRODUCT, "11.6.0", NOW, base="11.5.0")
+    hold(repository, keys, PRODUCT, "11.6.0", "défaut", NOW)
+    publish(repository, keys, delta, NOW)
+    archives = [offer for offer in repository.offers() if offer.is_archive]
+    assert [(offer.rollout, offer.held) for offer in archives] == [(shares, "défaut")] * 2

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from ospi_supervisor.config.support_key import SupportKey
 from ospi_supervisor.domain.unlock import decode_code, parse_challenge
 from ospi_supervisor.errors import ConfigurationError, RefusedError
 from ospi_supervisor.publisher.keys import init_keys
 from ospi_supervisor.publisher.unlock import unlock_code
-from ospi_supervisor.support_key import SupportKey
 
 CHALLENGE = f"ospi-deblocage/portail-bi/11.5.9/12/{'0a' * 10}"
 

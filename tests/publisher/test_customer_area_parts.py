@@ -1,4 +1,4 @@
-"""The parts of the customer area: its shelf, its sessions, the customers' file and its commands."""
+"""The parts of the customer area: its catalogue, its sessions, the customers' file and its commands."""
 
 import re
 from dataclasses import replace
@@ -9,21 +9,33 @@ import pytest
 from click.testing import CliRunner
 
 from ospi_supervisor.domain.offers import Offer, OfferKind
-from ospi_supervisor.publisher.area import sessions
-from ospi_supervisor.publisher.area.customers import Customers
-from ospi_supervisor.publisher.area.shelf import date_words, lines, needs_words
+from ospi_supervisor.domain.sign_in import BROWSER_PREFIX, FROM_ALL, FROM_ONE, WINDOW
+from ospi_supervisor.errors import RefusedError, ThrottledError
 from ospi_supervisor.publisher.cli import main
+from ospi_supervisor.publisher.customer_area import sessions
+from ospi_supervisor.publisher.customer_area.catalogue import date_words, lines, needs_words
+from ospi_supervisor.publisher.customer_area.customers import Customers
+from tests.support.old_state import lay_out_old_site
 
 NOW = datetime.now(UTC)
 
 
 def test_failures_are_forgotten_after_a_while() -> None:
     throttle = sessions.Throttle()
-    for number in range(sessions.FAILURES_PER_ADDRESS):
-        throttle.failed(f"customer-{number}", "192.0.2.1", NOW)
-    assert throttle.is_blocked("any", "192.0.2.1", NOW)
-    assert not throttle.is_blocked("any", "192.0.2.2", NOW)
-    assert not throttle.is_blocked("any", "192.0.2.1", NOW + sessions.WINDOW)
+
+    def fails(name: str, origin: str, now: datetime = NOW) -> bool:
+        try:
+            with throttle.attempt(name, origin, now) as failed:
+                failed()
+        except ThrottledError:
+            return False
+        return True
+
+    assert [fails(f"customer-{number}", "192.0.2.1") for number in range(FROM_ONE)] == [True] * 9 + [False]
+    assert fails("any", "192.0.2.2")
+    assert fails("any", "192.0.2.1", NOW + WINDOW)
+    assert [fails("chu-lyon", f"198.51.100.{number}") for number in range(FROM_ALL)] == [True] * 99 + [False]
+    assert fails("chu-lyon", f"{BROWSER_PREFIX}a"), "a known browser has a count of its own"
 
 
 def test_a_session_ends_after_a_while() -> None:
@@ -110,3 +122,40 @@ def test_the_documented_commands_exist() -> None:
         assert help_text.exit_code == 0, name
         for option in re.findall(r" (--[a-z]+)", rest):
             assert option in help_text.output, (name, option)
+
+
+def old_file(folder: Path) -> Customers:
+    """The customers' file of version 0.1.0."""
+    lay_out_old_site(folder)
+    return Customers(folder / "customers.json")
+
+
+def test_the_file_of_an_older_version_is_read_and_put_aside_when_it_is_written(tmp_path: Path) -> None:
+    customers = old_file(tmp_path)
+    before = customers.path.read_bytes()
+    assert customers.all()["chu"].products == {"portail-bi": "11.5.0"}
+    assert customers.all()["chu"].must_renew
+    assert customers.some_must_renew()
+    assert customers.check("chu", "correct cheval pile") is None
+    assert customers.path.read_bytes() == before
+    file = ["--customers", str(customers.path)]
+    listed = CliRunner().invoke(main, ["customer", "list", *file]).output
+    assert listed == "chu : portail-bi 11.5.0 (mot de passe à remplacer : « customer add »)\n"
+    customers.put("autre", "assez long", {})
+    assert customers.all()["chu"].must_renew
+    aside = customers.path.with_name("customers.json.format-1")
+    assert (aside.read_bytes(), aside.stat().st_mode & 0o777) == (before, 0o600)
+    customers.put("chu", "assez long", {"portail-bi": None})
+    assert not customers.some_must_renew()
+    assert customers.check("chu", "assez long") is not None
+    assert aside.read_bytes() == before
+
+
+def test_the_file_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "customers.json"
+    path.write_text('{"format": 3, "written_by": "7.8.9", "customers": []}')
+    customers = Customers(path)
+    for use in (customers.all, lambda: customers.put("a", "assez long", {}), lambda: customers.remove("a")):
+        with pytest.raises(RefusedError, match=r"version 7\.8\.9 de Superviseur"):
+            use()
+    assert path.read_text() == '{"format": 3, "written_by": "7.8.9", "customers": []}'

@@ -25,12 +25,17 @@ from flask import (
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.wrappers import Response as BaseResponse
 
 from ospi_supervisor.domain.offers import Offer, OfferKind
-from ospi_supervisor.domain.words import size
-from ospi_supervisor.publisher.area.customers import Customer, Customers
-from ospi_supervisor.publisher.area.sessions import Sessions, Throttle
-from ospi_supervisor.publisher.area.shelf import date_words, lines, needs_words
+from ospi_supervisor.domain.sign_in import BROWSER_KNOWN_FOR, BROWSER_PREFIX, browser_token, known_browser, with_token
+from ospi_supervisor.domain.typography import typeset_html
+from ospi_supervisor.domain.words import sentence, size
+from ospi_supervisor.errors import ThrottledError, printable
+from ospi_supervisor.publisher.customer_area.catalogue import date_words, lines, needs_words
+from ospi_supervisor.publisher.customer_area.customers import Customer, Customers
+from ospi_supervisor.publisher.customer_area.sessions import Proven, Sessions, Throttle
 from ospi_supervisor.publisher.repository import Repository
 
 PUBLIC = frozenset({"area.sign_in", "area.repository_file", "static"})
@@ -40,12 +45,18 @@ _CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
+_BROWSER = "espace_navigateur"
+
 area = Blueprint("area", __name__)
 
 
-def make_area(repository: Repository, customers: Customers, *, accel: str | None = None) -> Flask:
-    """The application. `accel` is nginx's internal address of the folder `targets/`, where nginx fronts it."""
-    app = Flask("ospi_supervisor.publisher.area")
+def make_area(
+    repository: Repository, customers: Customers, *, accel: str | None = None, private: bool = False
+) -> Flask:
+    """The application. `accel` is nginx's internal address of the folder `targets/`, where nginx fronts it; `private`
+    is whether the repository's archives are for customers alone, servers giving name and password with each request.
+    """
+    app = Flask("ospi_supervisor.publisher.customer_area")
     app.config.update(
         SECRET_KEY=secrets.token_bytes(32),  # sessions live in this process only
         SESSION_COOKIE_NAME="espace_utilisateur",
@@ -54,7 +65,8 @@ def make_area(repository: Repository, customers: Customers, *, accel: str | None
         WTF_CSRF_TIME_LIMIT=None,
     )
     app.session_interface = _SessionInterface()
-    app.extensions["area"] = _Parts(repository, customers, accel)
+    app.extensions["area"] = _Parts(repository, customers, accel, private)
+    app.jinja_env.finalize = lambda value: printable(value) if type(value) is str else value
     app.jinja_env.globals.update(size_words=size, date_words=date_words, needs_words=needs_words)
     CSRFProtect(app)
     app.register_blueprint(area)
@@ -67,8 +79,9 @@ def make_area(repository: Repository, customers: Customers, *, accel: str | None
 class _Parts:
     """What the views work with."""
 
-    def __init__(self, repository: Repository, customers: Customers, accel: str | None) -> None:
-        self.repository, self.customers, self.accel = repository, customers, accel
+    def __init__(self, repository: Repository, customers: Customers, accel: str | None, private: bool) -> None:
+        self.repository, self.customers, self.accel, self.private = repository, customers, accel, private
+        self.proven = Proven()
         self.sessions, self.throttle = Sessions(), Throttle()
 
 
@@ -107,6 +120,7 @@ def _harden(response: Response) -> Response:
     if response.mimetype == "text/html":
         response.headers["Content-Security-Policy"] = _CSP
         response.headers["Cache-Control"] = "no-store"
+        response.set_data(typeset_html(response.get_data(as_text=True)))
     return response
 
 
@@ -115,19 +129,41 @@ def sign_in() -> ResponseReturnValue:
     """The sign-in page."""
     if request.method == "GET":
         return redirect(url_for("area.software")) if g.customer else render_template("sign_in.html", error=None)
-    name, now, address = request.form.get("username", "").strip(), datetime.now(UTC), request.remote_addr or ""
-    parts = _parts()
-    if parts.throttle.is_blocked(name, address, now):
-        error = "Trop d'essais infructueux : réessayez dans un quart d'heure."
-        return render_template("sign_in.html", error=error), HTTPStatus.TOO_MANY_REQUESTS
-    customer = parts.customers.check(name, request.form.get("password", ""))
+    name, now, parts = request.form.get("username", "").strip(), datetime.now(UTC), _parts()
+    browser = _known_browser(name)
+    origin = f"{BROWSER_PREFIX}{browser}" if browser else request.remote_addr or ""
+    try:
+        with parts.throttle.attempt(name, origin, now) as failed:
+            customer = parts.customers.check(name, request.form.get("password", ""))
+            if customer is None:
+                failed()
+    except ThrottledError as error:
+        page = render_template("sign_in.html", error=sentence(str(error)))
+        return page, HTTPStatus.TOO_MANY_REQUESTS, {"Retry-After": str(error.retry_after)}
     if customer is None:
-        parts.throttle.failed(name, address, now)
-        error = "Identifiant ou mot de passe inconnu. Ce ne sont pas ceux de votre plateforme PMSIpilot."
-        return render_template("sign_in.html", error=error), HTTPStatus.FORBIDDEN
+        words = "Identifiant ou mot de passe inconnu. Ce ne sont pas ceux de votre plateforme PMSIpilot."
+        if parts.customers.some_must_renew():  # told to everybody: it is not said who has an account, and since when
+            words += " Si vous avez le vôtre depuis longtemps, il doit être remplacé : demandez-en un au support."
+        return render_template("sign_in.html", error=words), HTTPStatus.FORBIDDEN
     session.clear()
     session["token"] = parts.sessions.begin(name, customer.password, now)
-    return redirect(url_for("area.software"), HTTPStatus.SEE_OTHER)
+    answer = redirect(url_for("area.software"), HTTPStatus.SEE_OTHER)
+    _make_known(answer, browser_token(name, customer.password, browser or secrets.token_hex(16)))
+    return answer
+
+
+def _known_browser(name: str) -> str | None:
+    """Which browser this is, where that customer has signed in from it before."""
+    customer = _parts().customers.all().get(name)
+    return known_browser(request.cookies.get(_BROWSER, ""), name, customer.password) if customer else None
+
+
+def _make_known(answer: BaseResponse, token: str) -> None:
+    """Have the browser keep what makes it known at its next sign-in, whoever guesses meanwhile."""
+    kept = with_token(request.cookies.get(_BROWSER, ""), token)
+    answer.set_cookie(
+        _BROWSER, kept, max_age=BROWSER_KNOWN_FOR, secure=request.is_secure, httponly=True, samesite="Strict"
+    )
 
 
 @area.post("/deconnexion")
@@ -195,10 +231,46 @@ def repository_file(folder: str, name: str) -> ResponseReturnValue:
     """The static repository, for the automatic update."""
     if any(part.startswith(".") for part in Path(name).parts):
         abort(HTTPStatus.NOT_FOUND)
+    parts = _parts()
+    if parts.private and folder == "targets" and not _may_fetch(name.partition("/")[0]):
+        answer = Response("Ce fichier est réservé aux clients de l'éditeur.\n", HTTPStatus.UNAUTHORIZED)
+        answer.www_authenticate = WWWAuthenticate("basic", {"realm": "Espace utilisateur"})
+        return answer
+    root = (parts.repository.folder / folder).resolve()
+    response = send_from_directory(root, name, mimetype=_repository_type(name))
     # `timestamp.json` alone ever changes; the rest bears its version or its hash in its name.
-    age = 0 if name == "timestamp.json" else 3600
-    root = (_parts().repository.folder / folder).resolve()
-    return send_from_directory(root, name, max_age=age, mimetype=_repository_type(name))
+    response.headers["Cache-Control"] = "no-cache" if name == "timestamp.json" else _caching(private=parts.private)
+    return response
+
+
+def _caching(*, private: bool) -> str:
+    return f"{'private' if private else 'public'}, max-age=31536000, immutable"
+
+
+def _may_fetch(product: str) -> bool:
+    """Whether a customer of `product` asks, signed in or by name and password."""
+    customer = g.customer or _given_account()
+    return customer is not None and product in customer.products
+
+
+def _given_account() -> Customer | None:
+    given, parts = request.authorization, _parts()
+    if given is None or given.type != "basic":
+        return None
+    name, password = given.username or "", given.password or ""
+    known = parts.proven.find(parts.customers, name, password)
+    if known is not None:
+        return known
+    try:
+        with parts.throttle.attempt(name, request.remote_addr or "", datetime.now(UTC)) as failed:
+            customer = parts.customers.check(name, password)
+            if customer is None:
+                failed()
+    except ThrottledError:
+        return None
+    if customer is not None:
+        parts.proven.note(name, password, customer)
+    return customer
 
 
 def _repository_type(name: str) -> str:

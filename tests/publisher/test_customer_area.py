@@ -9,12 +9,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from ospi_supervisor.publisher.area import app as area
-from ospi_supervisor.publisher.area import sessions
-from ospi_supervisor.publisher.area.app import make_area
-from ospi_supervisor.publisher.area.customers import Customers
+from ospi_supervisor.domain.sign_in import FROM_ONE
+from ospi_supervisor.publisher.customer_area import app as area
+from ospi_supervisor.publisher.customer_area.app import make_area
+from ospi_supervisor.publisher.customer_area.customers import Customers
 from ospi_supervisor.publisher.repository import Repository
 from tests.support.archives import NOTICE
+from tests.support.reading import plain_spaces
 
 NOW = datetime.now(UTC)
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "publication.md"
@@ -90,7 +91,7 @@ def test_a_customer_sees_its_products_only(lyon: FlaskClient) -> None:
     assert "Mes logiciels" in page
     assert "Mise à jour PMSIpilot" in page
     assert "pmsipilot 11.6.0" in page
-    assert "plateforme 10.0.0 ou supérieure, CentOS 7 ou Rocky Linux" in page
+    assert "plateforme 1.0 ou supérieure, CentOS 7 ou Rocky Linux" in page
     assert "autre" not in page
     assert page.index("11.6.0") < page.index("pmsipilot 11.5.0")
 
@@ -139,13 +140,26 @@ def test_wrong_credentials(visitor: FlaskClient, name: str, password: str) -> No
     assert visitor.get("/logiciels").status_code == 302
 
 
+def test_its_pages_are_typeset_too(visitor: FlaskClient) -> None:
+    assert "Pas d'identifiant\u202f?" in visitor.get("/connexion").text
+    sign_in(visitor)
+    page = visitor.get("/logiciels").text
+    assert "attendu\u202f?" in page
+    assert " ?" not in page
+
+
 def test_too_many_failures_are_throttled(visitor: FlaskClient) -> None:
-    for _ in range(sessions.FAILURES_PER_CUSTOMER):
-        sign_in(visitor, password="wrong")
+    usual = visitor.application.test_client()
+    sign_in(usual)
+    usual.post("/deconnexion", data={"csrf_token": token(usual.get("/logiciels"))})
+    for _ in range(FROM_ONE - 1):
+        assert sign_in(visitor, password="wrong").status_code == 403
     answer = sign_in(visitor)
     assert answer.status_code == 429
-    assert "Trop d&#39;essais" in answer.text
-    assert sign_in(visitor, "clinique", "autre secret").status_code == 303
+    assert "Trop d&#39;essais infructueux ; réessayez dans 15 minutes" in plain_spaces(answer.text)
+    assert int(answer.headers["Retry-After"]) > 800
+    assert sign_in(visitor, "clinique", "autre secret").status_code == 429, "the address guesses, whatever the name"
+    assert sign_in(usual).status_code == 303, "whoever signed in from this browser before is not kept out"
 
 
 @pytest.mark.parametrize("path", ["/connexion", "/deconnexion"])
@@ -239,3 +253,35 @@ def test_a_file_that_vanished_is_not_found(vendor: Path, app: Flask, lyon: Flask
 )
 def test_the_repository_shows_its_two_folders_only(visitor: FlaskClient, path: str) -> None:
     assert visitor.get(path).status_code in (302, 404)
+
+
+@pytest.fixture
+def private(vendor: Path, customers: Customers) -> FlaskClient:
+    return make_area(Repository(vendor / "repository"), customers, private=True).test_client()
+
+
+def test_archives_that_are_private_are_for_customers_of_their_product(private: FlaskClient, vendor: Path) -> None:
+    offers = {offer.filename: offer for offer in Repository(vendor / "repository").offers()}
+    address = f"/repository/targets/{offers['pmsipilot-11.6.0.ospi'].stored_path}"
+    refused = private.get(address)
+    assert refused.status_code == 401
+    assert refused.www_authenticate.type == "basic"
+    with private.get("/repository/metadata/timestamp.json") as public:
+        assert public.status_code == 200
+    assert private.get(address, auth=("chu-lyon", "mot de passe faux")).status_code == 401
+    assert private.get(address, auth=("clinique", "autre secret")).status_code == 401
+    for _ in range(3):
+        with private.get(address, auth=("chu-lyon", "mot de passe")) as given:
+            assert (given.status_code, given.headers["Cache-Control"]) == (200, "private, max-age=31536000, immutable")
+
+
+def test_what_never_changes_is_kept_and_what_does_is_asked_for(visitor: FlaskClient, vendor: Path) -> None:
+    offer = Repository(vendor / "repository").offers()[0]
+    kept = [f"/repository/targets/{offer.stored_path}", "/repository/metadata/1.root.json"]
+    for path in kept:
+        with visitor.get(path) as answer:
+            assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    with visitor.get("/repository/metadata/timestamp.json") as answer:
+        assert answer.headers["Cache-Control"] == "no-cache"
+    absent = visitor.get("/repository/metadata/99.root.json")
+    assert (absent.status_code, absent.headers["Cache-Control"]) == (404, "no-store")

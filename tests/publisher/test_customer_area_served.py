@@ -2,10 +2,12 @@
 
 import hashlib
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -147,3 +149,43 @@ def test_from_sign_in_to_the_downloaded_archive(site: str, vendor: Path, browser
     page.get_by_role("heading", name="Connexion").wait_for()
     assert problems == []
     context.close()
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that the process holds."""
+    found = re.search(r"VmRSS:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return 1024 * int(found[1])
+
+
+def test_twenty_sign_ins_leave_no_memory_behind(vendor: Path) -> None:
+    """What proving a password takes stays with the thread that took it: one thread proves them all."""
+    port = free_port()
+    process = subprocess.Popen(serve_command(port), cwd=vendor)
+    try:
+        wait_until(lambda: listens(port), "the area listens")
+        before = resident(process.pid)
+
+        def sign_in(_: int) -> None:
+            with requests.Session() as session:
+                page = session.get(f"http://127.0.0.1:{port}/connexion").text
+                token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)
+                assert token is not None
+                fields = {"username": "chu-lyon", "password": "mot de passe", "csrf_token": token[1]}
+                session.post(f"http://127.0.0.1:{port}/connexion", fields)
+
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(sign_in, range(20)))
+        assert resident(process.pid) - before < 80_000_000
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_a_page_comes_however_many_send_slowly(vendor: Path) -> None:
+    port = free_port()
+    slow_post = b"POST /connexion HTTP/1.1\r\nHost: x\r\nContent-Length: 10000\r\n\r\na"
+    with running(serve_command(port), vendor, port), ExitStack() as lines:
+        for _ in range(300):
+            lines.enter_context(socket.create_connection(("127.0.0.1", port))).sendall(slow_post)
+        assert requests.get(f"http://127.0.0.1:{port}/connexion", timeout=20).status_code == 200

@@ -2,17 +2,20 @@
 
 import re
 import socket
-import sys
 from pathlib import Path
+from typing import Any
 
 import click
-import waitress
+from waitress.channel import HTTPChannel
+from waitress.server import create_server
 
 from ospi_supervisor.domain.versions import parse_version
-from ospi_supervisor.publisher.area.app import make_area
-from ospi_supervisor.publisher.area.customers import Customers
 from ospi_supervisor.publisher.console import clear_errors
+from ospi_supervisor.publisher.customer_area.app import make_area
+from ospi_supervisor.publisher.customer_area.customers import Customers
 from ospi_supervisor.publisher.repository import Repository
+from ospi_supervisor.system.connections import CONNECTIONS_MAX, TimedChannel, have_channels
+from ospi_supervisor.system.console import read_password
 
 THREADS = 16
 _LONGEST_FORM = 64 * 1024
@@ -23,6 +26,10 @@ _CUSTOMERS = click.option(
     type=click.Path(dir_okay=False, path_type=Path),
     help="Fichier des clients, tenu par « customer ».",
 )
+
+
+class AreaChannel(TimedChannel, HTTPChannel):
+    """A visitor's connection."""
 
 
 def _listening_address(context: click.Context, option: click.Parameter, text: str) -> str:
@@ -47,14 +54,19 @@ def _listening_address(context: click.Context, option: click.Parameter, text: st
 @click.option(
     "--trusted-proxy", default="127.0.0.1", show_default=True, help="Adresse du serveur web placé devant, s'il y en a."
 )
+@click.option("--private", is_flag=True, help="Réserve les archives du dépôt aux clients (identifiant, mot de passe).")
 @clear_errors
-def serve_command(repository: Path, customers: Path, listen: str, accel: str | None, trusted_proxy: str) -> None:
+def serve_command(
+    repository: Path, customers: Path, listen: str, accel: str | None, trusted_proxy: str, private: bool
+) -> None:
     """Présente l'Espace utilisateur, et le dépôt sous /repository/."""
     Customers(customers).all()  # a damaged file is said now, not to the first visitor
-    app = make_area(Repository(repository), Customers(customers), accel=accel)
+    app = make_area(Repository(repository), Customers(customers), accel=accel, private=private)
     click.echo(f"Espace utilisateur : http://{listen}/   dépôt : http://{listen}/repository/")
-    waitress.serve(
+    dispatchers: dict[int, Any] = {}
+    server = create_server(
         app,
+        map=dispatchers,
         listen=listen,
         threads=THREADS,
         max_request_body_size=_LONGEST_FORM,
@@ -62,7 +74,11 @@ def serve_command(repository: Path, customers: Path, listen: str, accel: str | N
         trusted_proxy_headers={"x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"},
         clear_untrusted_proxy_headers=True,
         ident=None,
+        connection_limit=CONNECTIONS_MAX,
+        asyncore_use_poll=True,
     )
+    have_channels(dispatchers, AreaChannel)
+    server.run()
 
 
 @click.group(name="customer")
@@ -84,7 +100,7 @@ def customer_group() -> None:
 @clear_errors
 def add_command(name: str, products: tuple[str, ...], customers: Path) -> None:
     """Ajoute un client, ou remplace son mot de passe (lu sur l'entrée standard) et ses produits."""
-    Customers(customers).put(name, _read_password(), dict(_parse_product(text) for text in products))
+    Customers(customers).put(name, read_password(), dict(_parse_product(text) for text in products))
     click.echo(f"client « {name} » enregistré")
 
 
@@ -95,7 +111,8 @@ def list_command(customers: Path) -> None:
     """Liste les clients et leurs produits."""
     for name, customer in sorted(Customers(customers).all().items()):
         products = (f"{product} {version or ''}".strip() for product, version in customer.products.items())
-        click.echo(f"{name} : {', '.join(products)}")
+        renew = " (mot de passe à remplacer : « customer add »)" if customer.must_renew else ""
+        click.echo(f"{name} : {', '.join(products)}{renew}")
 
 
 @customer_group.command(name="remove")
@@ -106,12 +123,6 @@ def remove_command(name: str, customers: Path) -> None:
     """Retire un client ; ses sessions s'arrêtent."""
     Customers(customers).remove(name)
     click.echo(f"client « {name} » retiré")
-
-
-def _read_password() -> str:
-    if sys.stdin.isatty():
-        return str(click.prompt("Mot de passe", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\n")
 
 
 def _parse_product(text: str) -> tuple[str, str | None]:
