@@ -3,30 +3,41 @@
 import hmac
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
+import msgspec
 from flask import Blueprint, Response, abort, jsonify, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
+from ospi_supervisor import VERSION_OF_WEB, __version__
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.store.engine_documents import UpdateDocument
 from ospi_supervisor.store.web_rows import UploadRow
-from ospi_supervisor.web.context import now, stored_number, web
-from ospi_supervisor.web.errors import answer
-from ospi_supervisor.web.hub import document
-from ospi_supervisor.web.imports import current
+from ospi_supervisor.web.broadcaster import document
+from ospi_supervisor.web.context import asker, now, stored_number, web
+from ospi_supervisor.web.errors import refusal
+from ospi_supervisor.web.metrics import metrics_text
 
 bp = Blueprint("api", __name__)
 
+LOOPBACK = ("127.0.0.1", "::1")
+"""A client behind the reverse proxy has its own address here."""
+
 POLL_BATCH = 500
+UPDATES = 50
+"""How many updates one answer holds."""
+
 POLL_INSTEAD_SECONDS = 2
 LOOK_FOR_SESSION_SECONDS = 2.0
 
 
 @bp.get("/sante")
 def alive() -> Response:
-    """That the web process works."""
-    return Response("ok\n", content_type="text/plain; charset=utf-8")
+    """That the web process works; and its version, told on this server alone."""
+    response = Response("ok\n", content_type="text/plain; charset=utf-8")
+    if request.remote_addr in LOOPBACK:
+        response.headers[VERSION_OF_WEB] = __version__
+    return response
 
 
 @bp.get("/metrics")
@@ -37,22 +48,8 @@ def metrics() -> AnyResponse:
     token = b"" if token_file is None else token_file.read_bytes().strip()
     if not token or not hmac.compare_digest(given.encode(), token):
         abort(403)
-    operations = web().operations
-    status = operations.status()
-    counts = dict.fromkeys(UpdateStatus, 0)
-    for update in operations.reader.updates():
-        counts[UpdateStatus(update["status"])] += 1
-    lines = [
-        "# TYPE ospi_worker_up gauge",
-        f"ospi_worker_up {int(status['worker'] == 'up')}",
-        "# TYPE ospi_maintenance gauge",
-        f"ospi_maintenance {int(bool(status['maintenance']))}",
-        "# TYPE ospi_event_streams gauge",
-        f"ospi_event_streams {web().hub.streams}",
-        "# TYPE ospi_updates gauge",
-        *(f'ospi_updates{{status="{name}"}} {count}' for name, count in counts.items()),
-    ]
-    return Response("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4; charset=utf-8")
+    text = metrics_text(web().config, web().operations, web().broadcaster.streams)
+    return Response(text, content_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 @bp.get("/api/status")
@@ -63,8 +60,15 @@ def status() -> Response:
 
 @bp.get("/api/updates")
 def updates() -> Response:
-    """Every update, the newest first."""
-    return jsonify(web().operations.reader.updates())
+    """The updates, the newest first; `?before=N` goes on where the answer before ended, as its `Link` says."""
+    before = None
+    if "before" in request.args and (before := stored_number(request.args["before"])) is None:
+        abort(400)
+    found = web().operations.reader.updates(UPDATES + 1, before)
+    response = jsonify(found[:UPDATES])
+    if len(found) > UPDATES:
+        response.headers["Link"] = f'<{url_for("api.updates", before=found[UPDATES - 1]["id"])}>; rel="next"'
+    return response
 
 
 @bp.get("/api/updates/<int:update_id>")
@@ -89,14 +93,14 @@ def events(update_id: int) -> AnyResponse:
     )
     if request.method == "HEAD":
         return response
-    hub = web().hub
-    subscription = hub.subscribe(update_id, after)
+    broadcaster = web().broadcaster
+    subscription = broadcaster.subscribe(update_id, after)
     if subscription is None:
-        refusal = answer(503, "streams", "trop de flux ouverts ; interrogez cette adresse en JSON")
-        refusal.headers["Retry-After"] = str(POLL_INSTEAD_SECONDS)
-        return refusal
-    response.response = hub.stream(subscription, _is_over())
-    response.call_on_close(lambda: hub.leave(subscription))  # a stream that never began ends nowhere else
+        full = refusal(503, "streams", "trop de flux ouverts ; interrogez cette adresse en JSON")
+        full.headers["Retry-After"] = str(POLL_INSTEAD_SECONDS)
+        return full
+    response.response = broadcaster.stream(subscription, _is_over())
+    response.call_on_close(lambda: broadcaster.leave(subscription))  # a stream that never began ends nowhere else
     return response
 
 
@@ -109,12 +113,12 @@ def automatic() -> Response:
 @bp.get("/api/uploads/<upload_id>")
 def upload(upload_id: str) -> Response:
     """One upload: its offset, its verdict, and what follows from it."""
-    return jsonify(upload_document(current(upload_id)))
+    return jsonify(upload_document(web().operations.imports.current(upload_id, asker())))
 
 
-def upload_document(row: UploadRow) -> dict[str, Any]:
+def upload_document(row: UploadRow) -> dict[str, object]:
     """The upload as the contract's JSON, and what our script needs besides."""
-    wanted = row.import_requested or {}
+    wish = row.import_requested
     return {
         "id": row.id,
         "filename": row.filename,
@@ -124,12 +128,12 @@ def upload_document(row: UploadRow) -> dict[str, Any]:
         "verdict": row.verdict,
         "code": row.code,
         "reasons": row.reasons,
-        "release": row.release,
-        "prerequisites": row.prerequisites,
+        "release": msgspec.to_builtins(row.release),
+        "prerequisites": msgspec.to_builtins(row.prerequisites),
         "notice_sha256": row.notice_sha256,
         "notice_read": row.notice_read_at is not None,
-        "import_requested": bool(wanted),
-        "import_error": wanted.get("error"),
+        "import_requested": wish is not None,
+        "import_error": wish.error if wish else None,
         "follow": url_for("updates.follow", demande=row.request) if row.request else None,
         "expires_at": row.expires_at.isoformat(),
     }
@@ -154,7 +158,7 @@ def _is_over() -> Callable[[], bool]:
     return is_over
 
 
-def _update(update_id: int) -> dict[str, Any]:
+def _update(update_id: int) -> UpdateDocument:
     found = web().operations.reader.update(update_id)
     if found is None:
         abort(404)

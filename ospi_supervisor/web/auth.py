@@ -1,14 +1,28 @@
 """Signing in again (the portal's session is not ours) and out."""
 
-from flask import Blueprint, abort, current_app, jsonify, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    abort,
+    after_this_request,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user, login_user, logout_user
 from flask_wtf.csrf import generate_csrf
 from werkzeug.wrappers import Response
 
-from ospi_supervisor.accounts import SignedIn
+from ospi_supervisor.domain.sign_in import BROWSER_KNOWN_FOR, with_token
 from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.operations.accounts import SignedIn, Visitor
 from ospi_supervisor.web.context import User, now, record, username, wants_json, web
-from ospi_supervisor.web.errors import status_of
+from ospi_supervisor.web.errors import headers_of, status_of
+from ospi_supervisor.web.kept_forms import opened
+from ospi_supervisor.web.serving.body_limits import MAY_UPLOAD
 
 bp = Blueprint("auth", __name__)
 
@@ -23,7 +37,7 @@ def load_user(token: str) -> User | None:
 
 
 @bp.route("/connexion", methods=["GET", "POST"])
-def sign_in() -> Response | str | tuple[str, int]:
+def sign_in() -> Response | str | tuple[str, int, dict[str, str]]:
     """The sign-in form. Programs, our dialog included, get and give JSON: `{"csrf_token", "username"}`."""
     if request.method == "GET":
         if wants_json():
@@ -36,14 +50,22 @@ def sign_in() -> Response | str | tuple[str, int]:
         if wants_json():
             raise
         page = render_template(
-            "auth/sign_in.html", message=str(error), username=name, next=request.form.get("next", "")
+            "auth/sign_in.html",
+            message=str(error),
+            username=name,
+            next=request.form.get("next", ""),
+            kept=request.form.get("kept"),
         )
-        return page, status_of(error)
+        return page, status_of(error), headers_of(error)
     session.clear()  # a new session, a new CSRF token: nothing that was there before sign-in is trusted
     establish(signed_in)
     if wants_json():
         return jsonify({"csrf_token": generate_csrf(), "username": name})
-    return redirect(_safe_next(request.form.get("next", "")), 303)
+    next_page = _safe_next(request.form.get("next", ""))
+    form = opened(request.form.get("kept", ""))
+    if form is not None:
+        return render_template("auth/kept.html", form=form, next=next_page)
+    return redirect(next_page, 303)
 
 
 @bp.post("/deconnexion")
@@ -63,6 +85,7 @@ def establish(signed_in: SignedIn) -> None:
     if user is None:  # the account was removed in this very instant
         abort(401)
     login_user(user)
+    session[MAY_UPLOAD] = user.is_administrator
 
 
 def confirm_recent_sign_in() -> None:
@@ -84,13 +107,39 @@ def confirm_recent_sign_in() -> None:
 
 def _check_password(name: str, password: str) -> SignedIn:
     try:
-        signed_in = web().accounts.sign_in(name, password, request.remote_addr or "", now())
+        visitor = Visitor(request.remote_addr or "", request.cookies.get(browser_cookie(), ""))
+        signed_in = web().accounts.sign_in(name, password, visitor, now())
     except RefusedError as error:
         if error.code not in NOT_RECORDED:
             record("connexion refusée", str(error), actor=name, allowed=False)
         raise
     record("connexion", actor=name)
+    _make_known(signed_in)
     return signed_in
+
+
+def browser_cookie() -> str:
+    """The name of the cookie that makes a browser known, of the session's own kind."""
+    return f"{current_app.config['SESSION_COOKIE_NAME']}_navigateur"
+
+
+def _make_known(signed_in: SignedIn) -> None:
+    """Have the browser keep what makes it known at its next sign-in, whoever guesses meanwhile."""
+    kept = with_token(request.cookies.get(browser_cookie(), ""), signed_in.browser)
+    config = current_app.config
+
+    @after_this_request
+    def keep(response: Response) -> Response:
+        response.set_cookie(
+            browser_cookie(),
+            kept,
+            max_age=BROWSER_KNOWN_FOR,
+            path=config["SESSION_COOKIE_PATH"],
+            secure=config["SESSION_COOKIE_SECURE"],
+            httponly=True,
+            samesite="Strict",
+        )
+        return response
 
 
 def _safe_next(target: str) -> str:

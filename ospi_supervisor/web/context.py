@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from flask import current_app, request
 from flask_login import UserMixin, current_user
 from werkzeug.routing import IntegerConverter, Map
 from werkzeug.wrappers import Response
 
-from ospi_supervisor.accounts import Accounts, is_recent
-from ospi_supervisor.config import Config
-from ospi_supervisor.operations import Operations
-from ospi_supervisor.store.database import LAST_NUMBER
+from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.requests import LAST_NUMBER, Asked, Asker, Source
+from ospi_supervisor.operations.accounts import Accounts, is_recent
+from ospi_supervisor.operations.requests import Operations
+from ospi_supervisor.store.engine_documents import Answer
 from ospi_supervisor.store.web_rows import RequestRow, SessionRow
-from ospi_supervisor.web.hub import Hub
+from ospi_supervisor.web.broadcaster import Broadcaster
 
 EXTENSION = "ospi_supervisor"
 
@@ -27,7 +28,7 @@ class Web:
     config: Config
     operations: Operations
     accounts: Accounts
-    hub: Hub
+    broadcaster: Broadcaster
     make_bundle: Callable[[], bytes]
 
 
@@ -81,12 +82,12 @@ def number_in_address(name: str) -> int | None:
     return stored_number(request.args.get(name, ""))
 
 
-def request_in_address(*kinds: str) -> tuple[RequestRow | None, dict[str, Any] | None]:
+def request_in_address(*kinds: type[Asked]) -> tuple[RequestRow | None, Answer | None]:
     """The request of one of those kinds that the address gives as `demande`, and the worker's answer to it; None for
     what there is not, or not yet."""
     number = number_in_address("demande")
     asked = None if number is None else web().operations.web.request(number)
-    if asked is None or asked.kind not in kinds:
+    if asked is None or asked.kind not in [kind.kind for kind in kinds]:
         return None, None
     return asked, web().operations.reader.answer(asked.id)
 
@@ -103,12 +104,17 @@ def record(action: str, detail: str = "", *, allowed: bool = True, actor: str | 
     )
 
 
-def pdf(data: bytes) -> Response:
-    """A notice, for the browser's own reader."""
+def asker() -> Asker:
+    """Who asks, in the request at work."""
+    return Asker(username(), Source.IMPORT, request.remote_addr or "")
+
+
+def pdf(data: bytes, version: str) -> Response:
+    """The notice of `version`, for the browser's own reader; saved, its name says which it is."""
     response = Response(data, content_type="application/pdf")
     # That reader is a page that our policy would stop; this says all that matters here.
     response.headers["Content-Security-Policy"] = "frame-ancestors 'self'"
-    response.headers["Content-Disposition"] = 'inline; filename="notice.pdf"'
+    response.headers["Content-Disposition"] = f'inline; filename="notice-{version}.pdf"'
     return response
 
 

@@ -1,11 +1,11 @@
 """Every error as an answer: JSON for programs, a page in plain words for people."""
 
-from flask import Flask, jsonify, render_template
+from flask import Flask, current_app, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from ospi_supervisor.errors import BusyError, RefusedError, SupervisorError
+from ospi_supervisor.errors import BusyError, RefusedError, SupervisorError, ThrottledError
 from ospi_supervisor.web.context import wants_json
 
 STATUS_OF_CODE = {
@@ -48,7 +48,12 @@ def status_of(error: RefusedError) -> int:
     return 409 if isinstance(error, BusyError) else STATUS_OF_CODE.get(error.code, 422)
 
 
-def answer(status: int, code: str, message: str) -> Response:
+def headers_of(error: RefusedError) -> dict[str, str]:
+    """What a client is told beside the words: when to try again."""
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, ThrottledError) else {}
+
+
+def refusal(status: int, code: str, message: str) -> Response:
     """The error as the client wants it."""
     if wants_json():
         response = jsonify({"code": code, "message": message})
@@ -60,20 +65,29 @@ def answer(status: int, code: str, message: str) -> Response:
 
 
 def _refused(error: RefusedError) -> Response:
-    return answer(status_of(error), error.code, str(error))
+    response = refusal(status_of(error), error.code, str(error))
+    response.headers.update(headers_of(error))
+    return response
 
 
 def _unavailable(error: SupervisorError) -> Response:
-    return answer(503, "unavailable", str(error))
+    return refusal(503, "unavailable", str(error))
 
 
 def _csrf(error: CSRFError) -> Response:
-    return answer(400, "csrf", "le formulaire a expiré ; rechargez la page et recommencez")
+    if current_app.config["SESSION_COOKIE_NAME"] not in request.cookies:
+        return refusal(
+            400,
+            "cookies",
+            "ce navigateur ne renvoie pas le cookie du superviseur, sans lequel il ne peut pas vous reconnaître ;"
+            " autorisez les cookies pour cette adresse, puis recommencez",
+        )
+    return refusal(400, "csrf", "le formulaire a expiré ; rechargez la page et recommencez")
 
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    response = answer(status, str(status), WORDS.get(status, "la requête ne peut pas être traitée"))
+    response = refusal(status, str(status), WORDS.get(status, "la requête ne peut pas être traitée"))
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         response.headers["Allow"] = ", ".join(allowed)

@@ -1,13 +1,15 @@
 """Denied by default: who may come in, and the headers that every answer carries."""
 
-from flask import Flask, Response, abort, redirect, request, url_for
+from flask import Flask, Response, abort, current_app, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
+from ospi_supervisor.domain.limits import FORM_MAX_BYTES, MIB, SLICE_MAX_BYTES
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.context import record, wants_json
 from ospi_supervisor.web.errors import WORDS
-from ospi_supervisor.web.intake import TOO_LARGE_HEADER
+from ospi_supervisor.web.kept_forms import kept_form, page_before
+from ospi_supervisor.web.serving.body_limits import TOO_LARGE_HEADER
 
 PUBLIC_ENDPOINTS = frozenset({"auth.sign_in", "auth.sign_out", "api.alive", "api.metrics", "static"})
 """All that needs no administrator: `api.metrics` asks for its own token, `auth.sign_out` only forgets."""
@@ -16,12 +18,15 @@ PATH_RECORDED = 200
 """How much of an address is recorded: whoever asks for it makes it as long as they like."""
 
 TOO_LARGE = {
-    "imports.plain_form": "ce formulaire accepte les archives jusqu'à 64 Mio ; pour une archive plus grande, activez"
-    " JavaScript (la page l'envoie alors par tranches), ou utilisez sur le serveur la commande « ospi-supervisor import"
-    " FICHIER »",
-    "tus.append": "une tranche compte 8 Mio au plus",
+    "imports.plain_form": f"ce formulaire accepte les archives jusqu'à {FORM_MAX_BYTES // MIB} Mio ; pour une archive"
+    " plus grande, activez JavaScript (la page l'envoie alors par tranches), ou utilisez sur le serveur la commande"
+    " « ospi-supervisor import FICHIER »",
+    "tus.append": f"une tranche compte {SLICE_MAX_BYTES // MIB} Mio au plus",
 }
-"""What to do instead, where a body that was too large was not kept (`web.intake`)."""
+"""What to do instead, where a body that was too large was not kept (`web.serving.body_limits`)."""
+
+OURS = "X-OSPI-Supervisor"
+"""What tells our scripts an answer of the supervisor's from one of a filter's or a proxy's on the way."""
 
 CONTENT_SECURITY_POLICY = "; ".join(
     [
@@ -41,8 +46,15 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 def init_app(app: Flask) -> None:
     """Put the guard before, and the headers after, every view of `app`."""
+    app.before_request(refuse_service_worker)
     app.before_request(require_administrator)
     app.after_request(add_security_headers)
+
+
+def refuse_service_worker() -> None:
+    """No page of ours has one: on a shared origin, the platform's could make one of a file of ours."""
+    if "Service-Worker" in request.headers:
+        abort(403)
 
 
 def require_administrator() -> AnyResponse | None:
@@ -56,13 +68,23 @@ def require_administrator() -> AnyResponse | None:
     if not current_user.is_authenticated:
         if wants_json():
             abort(401)
-        next_page = request.full_path.rstrip("?") if request.method == "GET" else None
-        return redirect(url_for("auth.sign_in", next=next_page), 303)
+        return _ask_to_sign_in()
     if not current_user.is_administrator:
         record("accès refusé", f"{request.method} {request.path[:PATH_RECORDED]}", allowed=False)
         abort(403)
     _refuse_dropped_body()
     return None
+
+
+def _ask_to_sign_in() -> AnyResponse:
+    """The sign-in page, which leads back; what was typed into a form of ours goes through it."""
+    if request.method == "GET":
+        return redirect(url_for("auth.sign_in", next=request.full_path.rstrip("?")), 303)
+    kept, next_page = kept_form(), page_before()
+    if kept is None:
+        return redirect(url_for("auth.sign_in", next=next_page), 303)
+    page = render_template("auth/sign_in.html", kept=kept, next=next_page)
+    return Response(page, 401, content_type="text/html; charset=utf-8")
 
 
 def _refuse_dropped_body() -> None:
@@ -78,6 +100,7 @@ def add_security_headers(response: Response) -> Response:
     headers.setdefault("Referrer-Policy", "same-origin")
     headers.setdefault("X-Frame-Options", "SAMEORIGIN")
     headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-    if request.endpoint != "static":
-        headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault(OURS, "1")
+    if current_app.config["SESSION_COOKIE_NAME"].startswith("__Host-"):  # this host is ours, and ciphered
+        headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     return response

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from ospi_supervisor.domain.words import OUTCOMES
+from ospi_supervisor.domain.requests import Resume, Source, Unlock
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
 from ospi_supervisor.web.context import now, record, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
+from ospi_supervisor.web.situations import situation_of
 
 bp = Blueprint("support", __name__)
 
@@ -17,8 +18,8 @@ bp = Blueprint("support", __name__)
 @bp.get("/support")
 def page() -> Response | str:
     """Whom to call and what for; with `?demande=N`, what the worker answered to a code or to « Reprendre »."""
-    asked, answer = request_in_address("unlock", "resume")
-    if asked is not None and asked.kind == "resume" and answer is not None and answer["accepted"]:
+    asked, answer = request_in_address(Unlock, Resume)
+    if asked is not None and asked.kind == Resume.kind and answer is not None and answer["accepted"]:
         return redirect(url_for("updates.follow", update=answer["update_id"]))
     return _page(waiting=asked is not None and answer is None, answer=answer)
 
@@ -29,7 +30,7 @@ def unlock() -> Response | tuple[str, int]:
     code = request.form.get("code", "")
     return _ask(
         "code de déblocage du support donné",
-        lambda: web().operations.request_unlock(code, by=username(), source="import"),
+        lambda: web().operations.request_unlock(code, by=username(), source=Source.IMPORT),
     )
 
 
@@ -38,7 +39,7 @@ def resume(update_id: int) -> Response | tuple[str, int]:
     """« Reprendre »: the worker takes up what stopped."""
     return _ask(
         "reprise demandée",
-        lambda: web().operations.request_resume(update_id, by=username(), source="import"),
+        lambda: web().operations.request_resume(update_id, by=username(), source=Source.IMPORT),
     )
 
 
@@ -67,5 +68,9 @@ def _ask(action: str, ask: Callable[[], int]) -> Response | tuple[str, int]:
 
 def _page(**more: object) -> str:
     reader = web().operations.reader
-    failures = [(reader.update(lock["update_id"]), lock) for lock in reversed(reader.locks())]
-    return render_template("support/page.html", failures=failures, outcomes=OUTCOMES, **more)
+    failures = [
+        (update, lock, situation_of(update))
+        for lock in reversed(reader.locks())
+        if (update := reader.update(lock["update_id"])) is not None
+    ]
+    return render_template("support/page.html", failures=failures, **more)

@@ -3,23 +3,40 @@
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from ospi_supervisor.domain import progress as pace
 from ospi_supervisor.domain import stall
-from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
-from ospi_supervisor.domain.words import OUTCOMES, PHASE_STATUS_LABELS, Outcome
+from ospi_supervisor.domain.events import EventData, Level
+from ospi_supervisor.domain.lifecycle import Availability, Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.situation import PAGE, Situation
+from ospi_supervisor.domain.situation_terms import End
+from ospi_supervisor.domain.words import PHASE_STATUS_LABELS
+from ospi_supervisor.store.engine_documents import Lock, PhaseStep, UpdateDocument
 from ospi_supervisor.store.engine_reader import EngineReader
-from ospi_supervisor.web import pace
+from ospi_supervisor.web.labels import duration
+from ospi_supervisor.web.situations import situation_of
 
 LINES_SHOWN = 200
 """Of what hooks print, and of each level of the journal: the newest."""
 
-OUTPUT = "output"
-"""The level of the events that carry what hooks print."""
-
-JOURNAL = ("info", "warning", "error")
+JOURNAL = (Level.INFO, Level.WARNING, Level.ERROR)
 """The levels of the journal's lines."""
+
+
+LITTLE_SECONDS = 5
+
+REOPENED = "reopened"
+BANDS = {
+    Availability.UP: "Plateforme ouverte",
+    Availability.SLOWER: "Ouverte, plus lente",
+    Availability.PAGE: "Page de maintenance",
+    REOPENED: "Rouverte",
+}
+"""What the platform's users see, in the order in which an update leads through it."""
+
+WORKING = (PhaseStatus.DOING, PhaseStatus.UNDOING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +45,7 @@ class PhaseView:
 
     name: str
     title: str
+    band: str
     status: str
     label: str
     at_fault: bool
@@ -39,57 +57,164 @@ class PhaseView:
     message: str
 
 
+class JournalLine(EventData):
+    """A line of the journal, and how often it was said in a row."""
+
+    count: int
+
+
+class EndWords(NamedTuple):
+    """The end, in large, and what that rests on, in small."""
+
+    large: str
+    small: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Band:
+    """The phases during which users see the same."""
+
+    name: str
+    phases: list[PhaseView]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Tracking:
     """Everything that the page shows at `now`; `last_event` is where its event stream goes on."""
 
     now: datetime
-    update: dict[str, Any]
+    update: UpdateDocument
     phases: list[PhaseView]
-    journal: list[Mapping[str, Any]]
+    journal: list[JournalLine]
     output: list[str]
     last_event: int
     percent: float
     spent: float | None
     left: float | None
     pace: stall.Pace
+    silence: float
+    normal_silence: float
     cancellable: bool
-    outcome: Outcome | None
-    lock: Mapping[str, Any] | None
+    situation: Situation
+    lock: Lock | None
 
     @property
     def active(self) -> bool:
         """Whether it is still under way."""
         return not UpdateStatus(self.update["status"]).is_final
 
+    @property
+    def has_hour(self) -> bool:
+        """Whether it waits for an hour, or is being prepared for one, that can be changed."""
+        status = UpdateStatus(self.update["status"])
+        waits = status in (UpdateStatus.SCHEDULED, UpdateStatus.PREPARED)
+        return (waits or self.update["switch_at"] is not None) and self.cancellable
 
-def track(reader: EngineReader, update: dict[str, Any], now: datetime) -> Tracking:
+    @property
+    def at_work(self) -> PhaseView | None:
+        """The phase that is being done or undone."""
+        return next((phase for phase in self.phases if phase.status in WORKING), None)
+
+    @property
+    def folded(self) -> list[PhaseView]:
+        """The phases that went as they should, which nobody needs to look at."""
+        return [phase for phase in self.phases if phase.status == PhaseStatus.DONE]
+
+    @property
+    def shown(self) -> list[PhaseView]:
+        """The other phases."""
+        return [phase for phase in self.phases if phase not in self.folded]
+
+    @property
+    def bands(self) -> list[Band]:
+        """The phases grouped by what the platform's users see during them."""
+        return [
+            Band(name=BANDS[availability], phases=[phase for phase in self.phases if phase.band == availability])
+            for availability in BANDS
+        ]
+
+    @property
+    def position(self) -> int:
+        """The number of the phase at work among all of them, from 1."""
+        begun = [number for number, phase in enumerate(self.phases, 1) if phase.status != PhaseStatus.PENDING]
+        return begun[-1] if begun else 1
+
+    @property
+    def to_undo(self) -> int:
+        """How many phases the way back has still to undo, the one at work included."""
+        return sum(phase.status in (PhaseStatus.DONE, PhaseStatus.UNDOING) for phase in self.phases)
+
+    @property
+    def page_since(self) -> str | None:
+        """Since when users see the maintenance page, ISO 8601; None where they do not."""
+        if self.situation.users != PAGE:
+            return None
+        return next((phase.started_at for phase in self.phases if phase.name == Phase.MAINTENANCE), None)
+
+    @property
+    def end_words(self) -> EndWords:
+        """When it ends, and how sure that is."""
+        return RETURN_WORDS if self.situation.end is End.RETURN else end_words(self.left, self.now)
+
+
+RETURN_WORDS = EndWords("dès que possible", "la durée du retour dépend de ce que la mise à jour avait changé")
+
+
+def end_words(left: float | None, now: datetime) -> EndWords:
+    """The end expected in `left` seconds, as it may be said: never an hour that is over, never one of unknown worth."""
+    if left is None:
+        return EndWords("une à plusieurs heures", "durée moyenne ; ce serveur n'en a pas encore mesuré")
+    if left < LITTLE_SECONDS:
+        return EndWords("d'un instant à l'autre", "d'après les mises à jour précédentes")
+    end = (now + timedelta(seconds=left)).astimezone()
+    return EndWords(
+        f"vers {end:%H} h {end:%M}", f"encore environ {duration(left)}, d'après les mises à jour précédentes"
+    )
+
+
+def track(reader: EngineReader, update: UpdateDocument, now: datetime) -> Tracking:
     """The update (as `EngineReader.update` gives it) at `now`."""
     status = UpdateStatus(update["status"])
-    progress = [_progress(document, reader) for document in update["phases"]]
+    expected = reader.expected(update["id"])
+    progress = [_progress(document, expected) for document in update["phases"]]
     said = reader.last_progress(update["id"]) or {}
     shares = pace.weights(progress)
     journal, output, last_event, last_sign = _read_events(reader, update["id"])
     at_work = next((phase for phase in progress if phase.status in (PhaseStatus.DOING, PhaseStatus.UNDOING)), None)
+    silence = (now - (last_sign or now)).total_seconds()
     started_at, ended_at = _instant(update["started_at"]), _instant(update["ended_at"])
     return Tracking(
         now=now,
         update=update,
         phases=[_view(phase, shares[phase.phase], update, said, now) for phase in progress],
-        journal=journal,
+        journal=folded(journal),
         output=output,
         last_event=last_event,
         percent=pace.overall_percent(progress),
         spent=None if started_at is None else ((ended_at or now) - started_at).total_seconds(),
         left=None if status.is_final else pace.seconds_left(progress, now),
-        pace=stall.Pace.USUAL if at_work is None else _pace(at_work, last_sign or now, now),
+        pace=stall.Pace.USUAL if at_work is None else _pace(at_work, silence, now),
+        silence=silence,
+        normal_silence=stall.normal_silence(at_work.expected if at_work else None),
         cancellable=_is_cancellable(update, at_work),
-        outcome=OUTCOMES.get(status),
+        situation=situation_of(update),
         lock=next((lock for lock in reader.locks() if lock["update_id"] == update["id"]), None),
     )
 
 
-def _progress(document: Mapping[str, Any], reader: EngineReader) -> pace.PhaseProgress:
+def folded(journal: list[EventData]) -> list[JournalLine]:
+    """The journal with equal lines that follow one another told once."""
+    lines: list[JournalLine] = []
+    for line in journal:
+        last = lines[-1] if lines else None
+        if last and (last["level"], last["message"]) == (line["level"], line["message"]):
+            last["count"] += 1
+        else:
+            lines.append({**line, "count": 1})
+    return lines
+
+
+def _progress(document: PhaseStep, expected: Mapping[Phase, float | None]) -> pace.PhaseProgress:
     phase = Phase(document["name"])
     return pace.PhaseProgress(
         phase=phase,
@@ -97,20 +222,21 @@ def _progress(document: Mapping[str, Any], reader: EngineReader) -> pace.PhasePr
         percent=document["percent"],
         started_at=_instant(document["started_at"]),
         ended_at=_instant(document["ended_at"]),
-        expected=pace.usual(reader.durations(phase)),
+        expected=expected[phase],
     )
 
 
 def _view(
-    progress: pace.PhaseProgress, weight: float, update: Mapping[str, Any], said: Mapping[str, Any], now: datetime
+    progress: pace.PhaseProgress, weight: float, update: UpdateDocument, said: EventData, now: datetime
 ) -> PhaseView:
     final = UpdateStatus(update["status"]).is_final
     at_fault = final and update["status"] != UpdateStatus.CANCELLED and update["failed_phase"] == progress.phase
     return PhaseView(
         name=progress.phase,
         title=rule_of(progress.phase).title,
+        band=_band(progress.phase),
         status=progress.status,
-        label=_label(progress.status, final, at_fault),
+        label=_label(progress, final, at_fault),
         at_fault=at_fault,
         percent=progress.percent,
         spent=progress.spent(now),
@@ -121,20 +247,30 @@ def _view(
     )
 
 
-def _label(status: PhaseStatus, final: bool, at_fault: bool) -> str:
+def _band(phase: Phase) -> str:
+    availability = rule_of(phase).availability
+    after = list(Phase).index(phase) >= list(Phase).index(Phase.REOPEN)
+    return REOPENED if after and availability is Availability.UP else availability
+
+
+def _label(progress: pace.PhaseProgress, final: bool, at_fault: bool) -> str:
+    status = progress.status
     if final and status is PhaseStatus.PENDING:
         return "non effectuée"
+    if at_fault and progress.phase is Phase.VALIDATE:
+        return "non ouverte"
     if at_fault and status is PhaseStatus.UNDONE:
         return "échouée, puis annulée"
     return PHASE_STATUS_LABELS[status]
 
 
-def _pace(at_work: pace.PhaseProgress, last_sign: datetime, now: datetime) -> stall.Pace:
-    silence = (now - last_sign).total_seconds()
+def _pace(at_work: pace.PhaseProgress, silence: float, now: datetime) -> stall.Pace:
+    if at_work.phase is Phase.VALIDATE:  # it waits for a person
+        return stall.Pace.USUAL
     return stall.pace_of(spent=at_work.spent(now) or 0.0, silence=silence, usual=at_work.expected)
 
 
-def _is_cancellable(update: Mapping[str, Any], at_work: pace.PhaseProgress | None) -> bool:
+def _is_cancellable(update: UpdateDocument, at_work: pace.PhaseProgress | None) -> bool:
     if UpdateStatus(update["status"]).is_final or update["cancel_requested"] or update["failed_phase"]:
         return False
     phases = [Phase(document["name"]) for document in update["phases"] if document["status"] != PhaseStatus.PENDING]
@@ -142,16 +278,14 @@ def _is_cancellable(update: Mapping[str, Any], at_work: pace.PhaseProgress | Non
     return rule_of(at_work.phase if at_work else furthest).cancellable
 
 
-def _read_events(
-    reader: EngineReader, update_id: int
-) -> tuple[list[Mapping[str, Any]], list[str], int, datetime | None]:
+def _read_events(reader: EngineReader, update_id: int) -> tuple[list[EventData], list[str], int, datetime | None]:
     """The journal, the end of what hooks printed, the last event's number and hour; all within one event's number."""
     newest = reader.latest(update_id, 1)
     if not newest:
         return [], [], 0, None
     last = newest[0].id
     journal = [event for level in JOURNAL for event in reader.latest(update_id, LINES_SHOWN, level)]
-    printed = [event for event in reader.latest(update_id, LINES_SHOWN, OUTPUT) if event.id <= last]
+    printed = [event for event in reader.latest(update_id, LINES_SHOWN, Level.OUTPUT) if event.id <= last]
     output = deque((line for event in printed for line in str(event.data["message"]).splitlines()), LINES_SHOWN)
     journal = sorted((event for event in journal if event.id <= last), key=lambda event: event.id)
     return [event.data for event in journal], list(output), last, datetime.fromisoformat(newest[0].data["at"])

@@ -12,12 +12,12 @@ from flask import Blueprint, current_app, request, url_for
 from werkzeug.http import http_date
 from werkzeug.wrappers import Response
 
+from ospi_supervisor.domain.limits import SLICE_MAX_BYTES
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.web_rows import UploadRow
-from ospi_supervisor.web.context import record, stored_number, username, web
-from ospi_supervisor.web.errors import answer
-from ospi_supervisor.web.imports import give_up, go_on_with_import
-from ospi_supervisor.web.slices import SLICE_MAX_BYTES, Slice
+from ospi_supervisor.web.context import asker, record, stored_number, username, web
+from ospi_supervisor.web.errors import refusal
+from ospi_supervisor.web.serving.slices import Slice
 
 bp = Blueprint("tus", __name__, url_prefix="/mises-a-jour/televersements")
 
@@ -33,7 +33,7 @@ def check_version() -> Response | None:
     """Refuse a client that speaks another version of the protocol."""
     if request.method == "OPTIONS" or request.headers.get("Tus-Resumable") == VERSION:
         return None
-    return answer(412, "version", f"cette adresse parle tus {VERSION} ; l'en-tête Tus-Resumable doit le dire")
+    return refusal(412, "version", f"cette adresse parle tus {VERSION} ; l'en-tête Tus-Resumable doit le dire")
 
 
 @bp.after_app_request
@@ -65,13 +65,13 @@ def create() -> Response:
     """A new upload; its address comes in `Location`."""
     length = stored_number(request.headers.get("Upload-Length", ""))
     if length is None:
-        return answer(400, "length", "l'en-tête Upload-Length doit donner la taille du fichier en octets")
+        return refusal(400, "length", "l'en-tête Upload-Length doit donner la taille du fichier en octets")
     try:
-        filename = _metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
+        filename = read_metadata(request.headers.get("Upload-Metadata", "")).get("filename", "")
     except ValueError:  # not ASCII, not base 64, or not UTF-8 behind it
-        return answer(400, "metadata", "l'en-tête Upload-Metadata n'a pas la forme attendue par tus")
+        return refusal(400, "metadata", "l'en-tête Upload-Metadata n'a pas la forme attendue par tus")
     row = web().operations.uploads.create(filename[:FILENAME_MAX] or "sans nom", length, username())
-    record("téléversement commencé", f"{row.filename}, {row.size} octets, {row.id}")
+    record("envoi commencé", f"{row.filename}, {row.size} octets, {row.id}")
     headers = {"Location": url_for("tus.state", upload_id=row.id), **_headers(row)}
     return Response(status=201, headers=headers)
 
@@ -81,8 +81,9 @@ def state(upload_id: str) -> Response:
     """Where to go on. A refused upload is gone: a client that wanted to resume it begins anew."""
     row = web().operations.uploads.get(upload_id)
     if row.verdict == "refused":
-        return answer(410, row.code or "refused", " ; ".join(row.reasons))
-    return Response(status=200, headers={"Upload-Length": str(row.size), "Cache-Control": "no-store", **_headers(row)})
+        return refusal(410, row.code or "refused", " ; ".join(row.reasons))
+    said = {"Upload-Length": str(row.size), "Upload-Metadata": _metadata_header(row), "Cache-Control": "no-store"}
+    return Response(status=200, headers={**said, **_headers(row)})
 
 
 @bp.patch("/<upload_id>", provide_automatic_options=False)
@@ -90,16 +91,16 @@ def append(upload_id: str) -> Response:
     """One slice. The one that reveals why the archive is refused, or the next one, is answered by that refusal."""
     offset = stored_number(request.headers.get("Upload-Offset", ""))
     if request.mimetype != "application/offset+octet-stream":
-        return answer(415, "type", "une tranche s'envoie en application/offset+octet-stream")
+        return refusal(415, "type", "une tranche s'envoie en application/offset+octet-stream")
     if offset is None:
-        return answer(400, "offset", "l'en-tête Upload-Offset doit donner la position de la tranche")
+        return refusal(400, "offset", "l'en-tête Upload-Offset doit donner la position de la tranche")
     if (request.content_length or 0) > SLICE_MAX_BYTES:
-        return answer(413, "slice", f"une tranche compte {SLICE_MAX_BYTES} octets au plus")
+        return refusal(413, "slice", f"une tranche compte {SLICE_MAX_BYTES} octets au plus")
     uploads = web().operations.uploads
     with _body() as data:
-        refusal = _check_checksum(request.headers.get("Upload-Checksum"), data)
-        if refusal is not None:
-            return refusal
+        damaged = _check_checksum(request.headers.get("Upload-Checksum"), data)
+        if damaged is not None:
+            return damaged
         try:
             row = uploads.append(upload_id, offset, data)
         except RefusedError as error:
@@ -109,18 +110,18 @@ def append(upload_id: str) -> Response:
             if row.verdict != "refused":
                 raise
     if row.verdict == "refused":
-        record("archive refusée", f"{row.filename} : {' ; '.join(row.reasons)}", allowed=False)
-        return answer(422, row.code or "refused", " ; ".join(row.reasons))
+        web().operations.imports.note_refusal(row, asker())
+        return refusal(422, row.code or "refused", " ; ".join(row.reasons))
     if row.complete:
-        record("téléversement terminé", f"{row.filename}, {row.id}")
-        go_on_with_import(row)
+        record("envoi terminé", f"{row.filename}, {row.id}")
+        web().operations.imports.go_on(row, asker())
     return Response(status=204, headers=_headers(row))
 
 
 @bp.delete("/<upload_id>", provide_automatic_options=False)
 def remove(upload_id: str) -> Response:
     """Give the upload up; its bytes go."""
-    give_up(upload_id)
+    web().operations.imports.give_up(upload_id, asker())
     return Response(status=204)
 
 
@@ -128,15 +129,26 @@ def _headers(row: UploadRow) -> dict[str, str]:
     return {"Upload-Offset": str(row.offset), "Upload-Expires": http_date(row.expires_at)}
 
 
+def _metadata_header(row: UploadRow) -> str:
+    """What was said of the upload, as it was said (tus 1.0.0: HEAD gives it back)."""
+    return f"filename {base64.b64encode(row.filename.encode()).decode('ascii')}"
+
+
 def _conflict(message: str, row: UploadRow) -> Response:
-    response = answer(409, "offset", message)
+    response = refusal(409, "offset", message)
     response.headers.extend(_headers(row))
     return response
 
 
-def _metadata(header: str) -> dict[str, str]:
+def read_metadata(header: str) -> dict[str, str]:
+    """What `Upload-Metadata` holds; ValueError where it has not the form that tus gives it."""
     pairs = (pair.strip().partition(" ") for pair in header.split(",") if pair.strip())
-    return {name: base64.b64decode(value, validate=True).decode() for name, _, value in pairs}
+    metadata: dict[str, str] = {}
+    for name, _, value in pairs:
+        if name in metadata:
+            raise ValueError(f"{name}: given twice")
+        metadata[name] = base64.b64decode(value, validate=True).decode()
+    return metadata
 
 
 @contextmanager
@@ -155,12 +167,12 @@ def _check_checksum(header: str | None, data: memoryview) -> Response | None:
         return None
     algorithm, _, encoded = header.partition(" ")
     if algorithm not in CHECKSUMS:
-        return answer(400, "checksum", f"sommes de contrôle acceptées : {', '.join(CHECKSUMS)}")
+        return refusal(400, "checksum", f"sommes de contrôle acceptées : {', '.join(CHECKSUMS)}")
     try:
         expected = base64.b64decode(encoded, validate=True)
     except ValueError:
-        return answer(400, "checksum", "la somme de contrôle n'est pas en base 64")
+        return refusal(400, "checksum", "la somme de contrôle n'est pas en base 64")
     if not hmac.compare_digest(hashlib.new(algorithm, data).digest(), expected):
         current_app.logger.warning("a slice arrived damaged; the client is asked to send it again")
-        return answer(CHECKSUM_MISMATCH, "checksum", "la tranche est arrivée abîmée ; renvoyez-la")
+        return refusal(CHECKSUM_MISMATCH, "checksum", "la tranche est arrivée abîmée ; renvoyez-la")
     return None

@@ -1,8 +1,11 @@
 // Suivi, live: phases, progress, journal and the hooks' output, over Server-Sent Events, or by polling where
 // no stream is to be had. Survives the restart of the web process; never loses or repeats an event.
 
+import { showJournal } from "./journal.js";
+import { patch } from "./patch.js";
 import { Cancelled, HTML, request } from "./session.js";
-import { duration } from "./words.js";
+import { timeLimit } from "./transfer.js";
+import { duration, typeset } from "./words.js";
 
 const POLL_EVERY = 2000;
 const REFRESH_EVERY = 30000;
@@ -10,19 +13,30 @@ const OUTPUT_LINES = 200;
 const SIGNED_OUT = "Votre session est terminée : cette page n'est plus à jour. Rechargez-la pour vous reconnecter.";
 const SILENT = "Le superviseur ne répond pas pour l'instant ; nouvel essai.";
 const GOES_ON = " La mise à jour continue.";
+const BEAT = 10000; // the server's heartbeat
+const ANSWER = 20000;
+const HALF_OPEN = 2.2 * BEAT; // a line on which nothing comes any more, though nothing says that it is cut
+const QUICK = 2000; // each new try may be given another of the browser's idle connections, which are as dead
+const QUICK_TRIES = 5;
 const WORKING = ["doing", "undoing"];
 
-const root = document.getElementById("suivi");
+/** @type {(id: string) => any} elements of many kinds */
+const byId = (id) => document.getElementById(id);
+const root = byId("suivi");
 const labels = JSON.parse(root.dataset.labels);
 const link = document.getElementById("liaison");
+let lines = byId("sortie").textContent.split("\n").filter(Boolean); // the newest of what hooks print
 let after = Number(root.dataset.after);
+let heard = Date.now(); // when the stream last gave a sign of life
+let tries = 0; // to have a line that is alive
 let source = null; // the stream, while the tab is seen
 let polling = false;
 let signedOut = false; // and who was asked to sign in again did not: not asked again
 let asked = 0; // refreshes
 let answered = 0; // the newest of them whose answer is shown
+let newest = null; // the newest progress that was heard, with its event's number
 
-const byId = (id) => document.getElementById(id);
+/** @returns {HTMLElement | null} */
 const row = (phase) => document.querySelector(`#phases [data-phase="${phase}"]`);
 const state = () => byId("etat-contenu").dataset;
 let ended = state().active !== "yes";
@@ -48,12 +62,14 @@ function followOn() {
 function follow() {
   const stream = new EventSource(`${root.dataset.events}?after=${after}`);
   source = stream;
-  for (const kind of ["phase", "progress", "log", "end"]) {
+  heard = Date.now();
+  stream.addEventListener("beat", hear);
+  for (const kind of ["phase", "progress", "log", "hour", "end"]) {
     stream.addEventListener(kind, (message) => {
       receive(Number(message.lastEventId), kind, JSON.parse(message.data));
     });
   }
-  stream.addEventListener("open", () => { link.hidden = true; });
+  stream.addEventListener("open", hear);
   stream.addEventListener("error", () => {
     // CLOSED: the server has no stream to give, or nothing more to tell (or the session has ended, which polling finds out).
     const isRefused = stream.readyState === EventSource.CLOSED;
@@ -62,6 +78,25 @@ function follow() {
     if (isRefused) poll();
     else say(`La liaison avec le superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`);
   });
+}
+
+function hear() {
+  heard = Date.now();
+  if (tries > 0) refresh(); // what was asked on a dead line is not answered
+  tries = 0;
+  link.hidden = true;
+}
+
+/** A firewall that forgot the connection tells nobody: after two missed beats another is opened. */
+function replaceHalfOpen() {
+  const patience = tries > 0 && tries <= QUICK_TRIES ? QUICK : HALF_OPEN;
+  if (!source || ended || Date.now() - heard < patience) return;
+  tries += 1;
+  source.close();
+  source = null;
+  say(`La liaison avec le superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`);
+  followOn();
+  refresh();
 }
 
 async function poll() {
@@ -90,12 +125,21 @@ async function readOn() {
 }
 
 function receive(id, kind, data) {
+  heard = Date.now();
   if (id <= after) return;
   after = id;
+  if (byId("silence")) refreshSoon();
   if (kind === "phase") showPhase(data);
-  else if (kind === "progress") showProgress(data);
+  else if (kind === "progress") {
+    newest = { id, data };
+    showProgress(data);
+  }
   else if (kind === "log" && data.level === "output") showOutput(data.message);
   else if (kind === "log") showJournal(data);
+  else if (kind === "hour") {
+    showJournal(data);
+    refresh();
+  }
   else if (kind === "end") {
     ended = true;
     answered = asked; // whatever was asked before knows nothing of it
@@ -109,61 +153,68 @@ function showPhase({ phase, status, at }) {
   item.dataset.status = status;
   item.querySelector(".status").textContent = labels[status];
   item.querySelector(".message").textContent = "";
+  /** @type {HTMLElement} */
   const spent = item.querySelector(".spent");
   if (WORKING.includes(status)) {
     spent.dataset.since = at;
     item.querySelector(".usual").classList.add("muted");
   } else {
-    if (spent.dataset.since) spent.textContent = duration((new Date(at) - new Date(spent.dataset.since)) / 1000);
+    if (spent.dataset.since) spent.textContent = typeset(duration((Date.parse(at) - Date.parse(spent.dataset.since)) / 1000));
     delete spent.dataset.since;
   }
   setPercent(item, status === "done" ? 100 : status === "doing" ? 0 : Number(item.dataset.percent));
-  if (status === "doing" && !byId("temps")?.dataset.since) refresh();
-  if (phase === "maintenance") byId("annuler")?.remove();
+  const segment = document.querySelector(`[data-segment="${phase}"]`);
+  if (segment) segment.className = status;
+  refreshSoon();
+  if (phase === "maintenance") for (const id of ["annuler", "heure", "bandeau"]) byId(id)?.remove();
 }
 
 function showProgress({ phase, percent, message = "" }) {
   const item = row(phase);
   if (!item) return;
   setPercent(item, percent);
-  item.querySelector(".message").textContent = message;
+  const said = typeset(message);
+  item.querySelector(".message").textContent = said;
+  if (byId("dit")?.dataset.of === phase) byId("dit").textContent = said;
 }
 
 function setPercent(item, percent) {
   item.dataset.percent = percent;
   item.querySelector("progress").value = percent;
   let total = 0;
-  for (const { dataset } of document.querySelectorAll("#phases li")) {
+  /** @type {NodeListOf<HTMLElement>} */
+  const items = document.querySelectorAll("#phases li");
+  for (const { dataset } of items) {
     total += (Number(dataset.weight) * (WORKING.includes(dataset.status) || dataset.status === "pending" ? Number(dataset.percent) : 100)) / 100;
   }
   byId("total").value = total;
-}
-
-function showJournal({ level, message, clock }) {
-  const line = document.createElement("li");
-  line.className = level;
-  const time = document.createElement("time");
-  time.textContent = clock;
-  const text = document.createElement("span");
-  text.textContent = message;
-  line.append(time, " ", text);
-  const journal = byId("journal");
-  const following = isAtItsEnd(journal);
-  journal.append(line);
-  if (following) journal.scrollTop = journal.scrollHeight;
-}
-
-/** Whoever reads higher up is left there. */
-function isAtItsEnd(box) {
-  return box.scrollTop + box.clientHeight >= box.scrollHeight - 24;
+  if (state().bar !== "forward") return;
+  byId("anneau")?.setAttribute("stroke-dasharray", `${total.toFixed(1)} 100`);
+  if (byId("pourcent")) byId("pourcent").textContent = typeset(`${Math.round(total)} %`);
+  showInTab();
 }
 
 function showOutput(message) {
-  const output = byId("sortie");
-  const following = isAtItsEnd(output);
   byId("sortie-carte").hidden = false;
-  output.textContent = [...output.textContent.split("\n"), ...message.split("\n")].filter(Boolean).slice(-OUTPUT_LINES).join("\n");
-  if (following) output.scrollTop = output.scrollHeight;
+  lines = [...lines, ...message.split("\n")].filter(Boolean).slice(-OUTPUT_LINES);
+  drawing ??= requestAnimationFrame(showLines); // however many come at once, they are drawn once
+}
+
+let drawing = null;
+
+function showLines() {
+  drawing = null;
+  const output = byId("sortie");
+  const wanted = byId("filtre").value.trim().toLowerCase();
+  output.textContent = lines.filter((line) => line.toLowerCase().includes(wanted)).join("\n");
+  if (byId("suivre").checked) output.scrollTop = output.scrollHeight;
+}
+
+let soon = null;
+
+/** Phases follow each other quickly: one look at the server's account serves for several. */
+function refreshSoon() {
+  soon ??= setTimeout(() => { soon = null; refresh(); }, 250);
 }
 
 /** The server's own account of it: outcome, expected time, whether a silence is normal. */
@@ -171,7 +222,7 @@ async function refresh() {
   asked += 1;
   const number = asked;
   try {
-    const response = await request(root.dataset.state, { headers: HTML });
+    const response = await request(root.dataset.state, { headers: HTML, signal: timeLimit(ANSWER) });
     if (!response.ok) throw new Error(`${response.status}`);
     const html = await response.text();
     if (number <= answered) return;
@@ -194,20 +245,27 @@ function showState(html) {
   ahead = Date.parse(next.now) - Date.now();
   if (ended && !isNews) return; // somebody may be filling its forms in
   replaceState(template.content);
+  if (newest?.id > Number(next.event)) showProgress(newest.data); // written after the server had looked
   byId("version").textContent = next.version;
   if (!ended) followOn();
   else if (Number(next.event) > after) poll(); // it was taken up again, and ended, unseen
 }
 
-/** What was open stays so, and the keyboard where it was. */
+/** Only what differs changes; whoever cannot see the page hears the new title, once. */
 function replaceState(content) {
-  const isCancelling = byId("annuler")?.open;
-  const focused = document.activeElement;
-  const isItsPlace = (element) => element.textContent === focused.textContent;
-  const hadFocus = byId("etat").contains(focused);
-  byId("etat").replaceChildren(content);
-  if (isCancelling) byId("annuler")?.setAttribute("open", "");
-  if (hadFocus) [...byId("etat").querySelectorAll(focused.tagName)].find(isItsPlace)?.focus({ preventScroll: true });
+  const title = state().title;
+  const next = content.getElementById("etat-contenu");
+  patch(byId("etat-contenu"), next);
+  if (state().title !== title) byId("annonce").textContent = state().title;
+  showInTab();
+}
+
+/** The tab's title tells what happens, also behind other tabs. */
+function showInTab() {
+  const { title, active, bar } = state();
+  const percent = bar === "forward" ? typeset(`${Math.round(byId("total").value)} % · `) : "";
+  if (active !== "yes") document.querySelector(".menu .pill")?.remove();
+  document.title = `${active === "yes" ? percent : ""}${title} · Superviseur OSPI`;
 }
 
 /** Why the server's answer did not come. */
@@ -217,19 +275,25 @@ function sayWhy(error) {
 }
 
 function say(words) {
-  link.textContent = words;
+  link.textContent = typeset(words);
   link.hidden = false;
 }
 
 function tick() {
-  for (const clock of document.querySelectorAll("[data-since]")) {
-    clock.textContent = duration((Date.now() + ahead - new Date(clock.dataset.since)) / 1000);
+  /** @type {NodeListOf<HTMLElement>} */
+  const clocks = document.querySelectorAll("[data-since]");
+  for (const clock of clocks) {
+    clock.textContent = typeset(duration((Date.now() + ahead - Date.parse(clock.dataset.since)) / 1000));
   }
 }
 
-byId("sortie").scrollTop = byId("sortie").scrollHeight;
+showLines();
+showInTab();
+document.documentElement.classList.add("script");
+setInterval(replaceHalfOpen, 1000);
 byId("journal").scrollTop = byId("journal").scrollHeight;
 followOn();
+byId("filtre").addEventListener("input", showLines);
 document.addEventListener("visibilitychange", followWhileSeen);
 setInterval(tick, 1000);
 setInterval(() => { if (mayChange() && !document.hidden) refresh(); }, REFRESH_EVERY);

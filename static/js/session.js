@@ -1,31 +1,67 @@
 // The page's session: its CSRF token, and signing in again in place, so that nothing under way is lost.
 
 import { transfer } from "./transfer.js";
-
-document.documentElement.classList.add("script");
+import { typeset } from "./words.js";
 
 /** A second click while the first is on its way would ask twice. A script's own forms are its business. */
 document.addEventListener("submit", (event) => {
-  const form = event.target;
+  const form = /** @type {HTMLFormElement} */ (event.target);
   if (form.method !== "post" || event.defaultPrevented) return;
   if (form.hasAttribute("aria-busy")) event.preventDefault();
   form.setAttribute("aria-busy", "true");
 });
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted) window.location.reload(); // what the back button brings back may be over, or somebody else's
   for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
 });
 
+const firstSeen = new WeakMap();
+
+/** The server's time of day goes on while the page is open, in the server's own zone. */
+setInterval(() => {
+  /** @type {NodeListOf<HTMLElement>} */
+  const clocks = document.querySelectorAll("[data-clock]");
+  for (const clock of clocks) {
+    if (!firstSeen.has(clock)) firstSeen.set(clock, performance.now());
+    const local = Date.parse(`${clock.dataset.clock.slice(0, 19)}Z`) + performance.now() - firstSeen.get(clock);
+    const text = new Date(local).toISOString().slice(11, 16);
+    if (clock.textContent !== text) clock.textContent = text;
+  }
+}, 1000);
+
+/** @returns {HTMLMetaElement} */
 const meta = (name) => document.querySelector(`meta[name="${name}"]`);
 
 const csrfToken = () => meta("csrf-token").content;
 
 function renewCsrfToken(token) {
   meta("csrf-token").content = token;
-  for (const field of document.querySelectorAll('input[name="csrf_token"]')) field.value = token;
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const fields = document.querySelectorAll('input[name="csrf_token"]');
+  for (const field of fields) field.value = token;
 }
 
 /** For a piece of a page. JSON comes first: signed out, the answer is then 401 and not the whole sign-in page. */
 export const HTML = { Accept: "application/json, text/html;q=0.9" };
+
+/** Something on the way (a web filter, a proxy) answered in the supervisor's place. */
+export class Intercepted extends Error {
+  constructor(status) {
+    super(status >= 500
+      ? "Le superviseur ne répond pas pour l'instant"
+      : `Un équipement du réseau (filtre web ou proxy) répond à la place du superviseur (${status}) ; s'il persiste,`
+        + " demandez à votre service informatique de laisser passer cette adresse");
+    this.status = status;
+  }
+
+  /** Whether it refuses, rather than fails to reach the server. */
+  get isRefusal() {
+    return this.status >= 400 && this.status < 500 || this.status === 501;
+  }
+}
+
+/** Every answer of the supervisor's says so. */
+const isOurs = (response) => response.headers.get("X-OSPI-Supervisor") === "1";
 
 let confirming = null; // a password on its way to the server: its answer may bring this browser another session
 
@@ -34,15 +70,25 @@ let confirming = null; // a password on its way to the server: its answer may br
  * up; one that has ended is opened again in place; then the request is made anew.
  */
 export async function request(address, options = {}) {
-  let response = await send(address, options);
+  let response = await sendToUs(address, options);
   for (let takenUp = false; await isAboutSession(response); takenUp = true) {
     if (takenUp || !await takeUpSession()) await signInAgain();
-    response = await send(address, options);
+    response = await sendToUs(address, options);
   }
   return response;
 }
 
-/** `confirms` tells the request that carries a password; `onProgress` is told how many bytes of the body have left. */
+async function sendToUs(address, options) {
+  const response = await send(address, options);
+  if (!isOurs(response)) throw new Intercepted(response.status);
+  return response;
+}
+
+/**
+ * `confirms` tells the request that carries a password; `onProgress` is told how many bytes of the body have left.
+ * @param {string} address
+ * @param {Record<string, any>} options
+ */
 function send(address, { headers = {}, confirms = false, ...options }) {
   const exchange = options.onProgress ? transfer : fetch;
   const answer = exchange(address, {
@@ -115,7 +161,9 @@ export class Cancelled extends Error {}
 export function askInDialog({ title, text, withUsername = false, attempt }) {
   const dialog = makeDialog(title, text, withUsername);
   const [button, cancel] = dialog.querySelectorAll("button");
+  /** @type {HTMLElement} */
   const error = dialog.querySelector(".error");
+  const form = dialog.querySelector("form");
   document.body.append(dialog);
   dialog.showModal();
   return new Promise((resolve, reject) => {
@@ -129,13 +177,13 @@ export function askInDialog({ title, text, withUsername = false, attempt }) {
       dialog.remove();
       reject(new Cancelled("Vous n'avez pas donné votre mot de passe."));
     });
-    dialog.querySelector("form").addEventListener("submit", async (event) => {
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
       button.disabled = cancel.disabled = true; // pressed again, it would ask twice
-      const message = await attempt(Object.fromEntries(new FormData(event.target)))
+      const message = await attempt(Object.fromEntries(new FormData(form)))
         .catch(() => "Le serveur ne répond pas ; réessayez.");
       button.disabled = cancel.disabled = false;
-      error.textContent = message;
+      error.textContent = message === null ? "" : typeset(message);
       error.hidden = message === null;
       if (message !== null) return;
       resolve();
@@ -156,8 +204,8 @@ function makeDialog(title, text, withUsername) {
       <p class="actions"><button class="button primary">Continuer</button>
         <button type="button" class="button">Annuler</button></p>
     </form>`;
-  dialog.querySelector("h2").textContent = title;
-  dialog.querySelector("p").textContent = text;
+  dialog.querySelector("h2").textContent = typeset(title);
+  dialog.querySelector("p").textContent = typeset(text);
   if (!withUsername) dialog.querySelector(".username").remove();
   return dialog;
 }

@@ -2,8 +2,21 @@
 
 export const SILENCE = 60000; // a server at work on a busy disk stays silent for much less
 
-/** As fetch; `onProgress(bytes)` is told how much of the body has left. A TypeError, as fetch's, for a cut line. */
-export function transfer(address, { method, headers, body, onProgress }) {
+/** A signal that gives an exchange up after so long; AbortSignal.timeout is not known to every browser in hospitals. */
+export function timeLimit(milliseconds) {
+  if (AbortSignal.timeout) return AbortSignal.timeout(milliseconds);
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), milliseconds);
+  return controller.signal;
+}
+
+/**
+ * As fetch; `onProgress(bytes)` is told how much of the body has left. A TypeError, as fetch's, for a cut line.
+ * @param {string} address
+ * @param {Record<string, any>} options
+ * @returns {Promise<Response>}
+ */
+export function transfer(address, { method, headers, body, onProgress, signal }) {
   return new Promise((resolve, reject) => {
     const exchange = new XMLHttpRequest();
     let silence = null;
@@ -22,6 +35,7 @@ export function transfer(address, { method, headers, body, onProgress }) {
     exchange.onerror = exchange.onabort = () => reject(new TypeError("cut"));
     exchange.onloadend = () => clearTimeout(silence);
     heard();
+    signal?.addEventListener("abort", () => exchange.abort());
     exchange.send(body);
   });
 }

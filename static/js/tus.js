@@ -1,7 +1,7 @@
 // A small client of the resumable upload protocol tus 1.0.0: one file, slice after slice, whatever is cut on the way.
 
-import { Cancelled, reason, request } from "./session.js";
-import { SILENCE } from "./transfer.js";
+import { Cancelled, Intercepted, reason, request } from "./session.js";
+import { SILENCE, timeLimit } from "./transfer.js";
 
 const FIRST_SLICE = 1024 * 1024; // enough for the server to refuse what the header can refuse
 const SLICE = 4 * 1024 * 1024; // the server takes 8 MiB; half of that keeps its memory small and costs nothing
@@ -31,7 +31,10 @@ export class Refused extends Error {
   }
 }
 
-/** Fetch fails in the same way for a cut line and for a file that went away: raises Refused for the latter. */
+/**
+ * Fetch fails in the same way for a cut line and for a file that went away: raises Refused for the latter.
+ * @returns {Promise<never>}
+ */
 async function raiseUnreadable(slice, error) {
   await slice.arrayBuffer().catch(() => {
     throw new Refused({
@@ -56,12 +59,21 @@ export async function retry(step, isOver = () => false) {
   return null;
 }
 
+/** A browser that denies storage remembers nothing beyond this page, and sends all the same. */
+function remembering(step) {
+  try {
+    return step();
+  } catch {
+    return null;
+  }
+}
+
 /** Remembers in this browser where a file was being sent, so that a closed tab can go on. */
 export const memory = {
   key: (file) => `televersement:${file.name}:${file.size}:${file.lastModified}`,
-  find: (file) => localStorage.getItem(memory.key(file)),
-  keep: (file, address) => localStorage.setItem(memory.key(file), address),
-  forget: (file) => localStorage.removeItem(memory.key(file)),
+  find: (file) => remembering(() => localStorage.getItem(memory.key(file))),
+  keep: (file, address) => remembering(() => localStorage.setItem(memory.key(file), address)),
+  forget: (file) => remembering(() => localStorage.removeItem(memory.key(file))),
 };
 
 export class Upload {
@@ -79,6 +91,10 @@ export class Upload {
     this.stopped = false;
     this.phase = "sending";
     this.samples = [];
+    this.onlyPost = false;
+    /** @type {AbortController | null} */
+    this.exchange = null; // the slice at work
+    /** @type {(value?: unknown) => void} */
     this.resumed = () => {};
   }
 
@@ -99,8 +115,10 @@ export class Upload {
     }
   }
 
+  /** At once: what has left of the slice at work is sent again later. */
   pause() {
     this.paused = true;
+    this.exchange?.abort();
     this.#report();
   }
 
@@ -165,7 +183,9 @@ export class Upload {
       this.pause();
       return;
     }
-    const isServers = error.constructor === Error; // others are the browser's: the line is cut, or nobody answers
+    if (this.paused) return; // it was cut on purpose
+    // Others are the browser's: the line is cut, or nobody answers.
+    const isServers = error.constructor === Error || error instanceof Intercepted;
     this.#report("waiting", isServers ? error.message : null);
     await backOff(attempt);
   }
@@ -195,7 +215,9 @@ export class Upload {
     const end = Math.min(this.file.size, this.offset === 0 ? FIRST_SLICE : this.offset + SLICE);
     const slice = this.file.slice(this.offset, end);
     const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(this.offset) };
-    const options = { body: slice, onProgress: (sent) => this.#sample(this.offset + sent) };
+    this.exchange = new AbortController();
+    const { signal } = this.exchange;
+    const options = { body: slice, signal, onProgress: (sent) => this.#sample(this.offset + sent) };
     const response = await this.#ask(this.address, "PATCH", headers, options)
       .catch((error) => raiseUnreadable(slice, error));
     if (response.status === 409 || response.status === 423) throw new Error("Le serveur se resynchronise");
@@ -219,8 +241,23 @@ export class Upload {
     if (!response.ok && response.status !== 404 && response.status !== 410) await this.#fail(response);
   }
 
-  #ask(address, method, headers = {}, options = { signal: AbortSignal.timeout(SILENCE) }) {
-    return request(address, { method, headers: { "Tus-Resumable": "1.0.0", ...headers }, ...options });
+  /**
+   * Where something on the way lets only GET and POST pass, the method is said in a header (tus 1.0.0).
+   * @param {Record<string, any>} options
+   */
+  async #ask(address, method, headers = {}, options = { signal: timeLimit(SILENCE) }) {
+    const say = (as, more) =>
+      request(address, { method: as, headers: { "Tus-Resumable": "1.0.0", ...headers, ...more }, ...options });
+    const override = { "X-HTTP-Method-Override": method };
+    if (this.onlyPost && method !== "POST") return say("POST", override);
+    try {
+      return await say(method, {});
+    } catch (error) {
+      if (!(error instanceof Intercepted) || !error.isRefusal || method === "POST") throw error;
+      const answer = await say("POST", override);
+      this.onlyPost = true;
+      return answer;
+    }
   }
 
   async #fail(response) {

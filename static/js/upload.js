@@ -1,9 +1,11 @@
 // The Import tab: sends the archive, shows what the server says of it, and asks for its installation.
 
-import { askInDialog, Cancelled, HTML, reason, request } from "./session.js";
+import { wireNotice } from "./notice.js";
+import { askInDialog, Cancelled, HTML, Intercepted, reason, request } from "./session.js";
 import { memory, Refused, retry, Upload } from "./tus.js";
-import { duration, size } from "./words.js";
+import { duration, size, typeset } from "./words.js";
 
+/** @type {(id: string) => any} elements of many kinds */
 const byId = (id) => document.getElementById(id);
 const form = byId("archive-form");
 const picker = byId("archive");
@@ -16,6 +18,7 @@ const SIGNED_OUT = "L'archive est reçue en entier. Rechargez cette page pour vo
 let upload = null;
 
 picker.addEventListener("change", sendChosen);
+wireDrop(byId("depot"));
 form.addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("beforeunload", (event) => {
   if (!upload || upload.stopped || upload.offset === upload.file.size) return;
@@ -23,12 +26,46 @@ window.addEventListener("beforeunload", (event) => {
   event.returnValue = true; // for Chrome and Edge before 119
 });
 wireCard();
+document.documentElement.classList.add("script"); // the script's own picker, once what serves it is there
 if (picker.files.length > 0) sendChosen(); // before this script was there
 
 function sendChosen() {
   const [file] = picker.files;
   picker.value = ""; // the same file may be chosen again
   if (file) send(file);
+}
+
+/** The file may be dropped as well as chosen. */
+function wireDrop(zone) {
+  const isFile = (event) => [...event.dataTransfer.types].includes("Files");
+  const mark = (isOver) => zone.classList.toggle("over", isOver);
+  for (const kind of ["dragenter", "dragover"]) {
+    zone.addEventListener(kind, (event) => {
+      if (!isFile(event)) return;
+      event.preventDefault();
+      mark(true);
+    });
+  }
+  zone.addEventListener("dragleave", (event) => mark(zone.contains(event.relatedTarget)));
+  zone.addEventListener("drop", (event) => {
+    if (!isFile(event)) return;
+    event.preventDefault();
+    mark(false);
+    const [file] = event.dataTransfer.files;
+    if (file) send(file);
+  });
+}
+
+/** The steps above follow what the card shows. */
+function showStep() {
+  const shown = card.querySelector("[data-step]");
+  const step = Number(shown?.dataset.step ?? (upload ? 2 : 1));
+  [...byId("etapes").children].forEach((item, index) => {
+    item.classList.toggle("done", index + 1 < step);
+    item.classList.toggle("refused", index + 1 === step && shown?.dataset.refused !== undefined);
+    if (index + 1 === step) item.setAttribute("aria-current", "step");
+    else item.removeAttribute("aria-current");
+  });
 }
 
 async function send(file) {
@@ -66,17 +103,20 @@ async function send(file) {
 /** Where the upload of this very file goes on that the server lists, whichever computer began it; null without. */
 function listedAddress(file) {
   const isIts = ({ dataset }) => dataset.name === file.name && Number(dataset.size) === file.size;
-  const listed = [...document.querySelectorAll("[data-upload]")].find(isIts);
+  /** @type {NodeListOf<HTMLElement>} */
+  const uploads = document.querySelectorAll("[data-upload]");
+  const listed = [...uploads].find(isIts);
   return listed ? `${form.dataset.uploads}/${listed.dataset.upload}` : null;
 }
 
+/** @param {{phase: string, sent: number, size: number, rate?: number | null, error?: string | null}} state */
 function show({ phase, sent, size: total, rate, error }) {
   byId("envoi-barre").value = total ? (100 * sent) / total : 0;
-  const words = error ? `${error.replace(/\.$/, "")}. Nouvel essai…` : PHASES[phase];
+  const words = typeset(error ? `${error.replace(/\.$/, "")}. Nouvel essai…` : PHASES[phase]);
   if (byId("envoi-etat").textContent !== words) byId("envoi-etat").textContent = words; // else it would be read out anew
   const parts = [`${size(sent)} sur ${size(total)}`];
   if (phase === "sending" && rate) parts.push(`${size(rate)}/s`, `encore ${duration((total - sent) / rate)}`);
-  byId("envoi-detail").textContent = parts.join(" · ");
+  byId("envoi-detail").textContent = typeset(parts.join(" · "));
   byId("pause").textContent = upload.paused ? "Reprendre" : "Suspendre";
 }
 
@@ -97,7 +137,7 @@ async function showRefusal(refused, error) {
   if (error.isVerdict || error.isGone) memory.forget(refused.file);
   if (error.isGone) {
     card.replaceChildren();
-    showError("Ce téléversement n'existe plus.", BEGIN_ANEW);
+    showError("Cet envoi n'existe plus.", BEGIN_ANEW);
   } else if (!error.isVerdict) {
     showError("L'envoi s'est arrêté.", error.status === 403 ? `${error.message}. ${OTHER_ACCOUNT}` : error.message);
   } else if (!refused.address || !await showCard(refused).catch(() => false)) {
@@ -110,14 +150,16 @@ function showError(title, message) {
   box.className = "notice bad";
   box.setAttribute("role", "alert");
   const text = document.createElement("p");
-  text.textContent = message;
+  text.textContent = typeset(message);
   const strong = document.createElement("strong");
-  strong.textContent = title;
+  strong.textContent = typeset(title);
   const inner = document.createElement("div");
   inner.append(strong, text);
   box.append(inner);
-  card.querySelector(":scope > [role=alert]")?.remove();
-  card.prepend(box);
+  const place = byId("import-error") ?? card; // beside what was pressed
+  place.querySelector(":scope > [role=alert]")?.remove();
+  place.prepend(box);
+  box.scrollIntoView({ block: "nearest" });
 }
 
 /** Show the verdict as soon as it is there, notice included, and then leave the reader in peace. */
@@ -135,18 +177,25 @@ async function loadCard(id, isWanted) {
   if (!response.ok || !isWanted()) return false;
   const html = await response.text();
   if (!isWanted()) return false;
-  const before = byId("notice-read")?.checked;
+  const before = ["notice-read", "validate"].filter((name) => byId(name)?.checked);
   card.innerHTML = html;
-  if (before && byId("notice-read")) byId("notice-read").checked = true;
+  for (const name of before) if (byId(name)) byId(name).checked = true;
   wireCard();
   return true;
 }
 
 function wireCard() {
+  showStep();
   const importForm = byId("import-form");
   if (!importForm) return;
   const [box, button] = [byId("notice-read"), byId("import-button")];
-  const update = () => { button.disabled = !box.checked; };
+  const usual = byId("import-why").textContent;
+  const update = () => {
+    button.disabled = !box.checked;
+    const todo = box.disabled ? "Ouvrez ou téléchargez d'abord la notice." : "Lisez la notice, puis cochez « J'ai lu la notice ».";
+    byId("import-why").textContent = box.checked ? usual : typeset(todo);
+  };
+  wireNotice(box, update);
   box.addEventListener("change", update);
   update();
   importForm.addEventListener("submit", (event) => {
@@ -162,7 +211,7 @@ async function startImport(importForm) {
     await askForImport(importForm);
   } catch (error) {
     button.disabled = false;
-    const isExplained = error instanceof Refused || error instanceof Cancelled;
+    const isExplained = [Refused, Cancelled, Intercepted].some((kind) => error instanceof kind);
     const message = isExplained ? error.message : "Le serveur n'a pas répondu ; réessayez.";
     showError("L'installation n'a pas pu être demandée.", message);
   }
@@ -182,9 +231,10 @@ async function askForImport(importForm) {
 async function postImport(importForm) {
   const fields = new FormData(importForm);
   fields.delete("csrf_token"); // the header carries the one in force when it is sent
-  const post = () => request(importForm.action, {
+  const [address] = importForm.action.split("#"); // the part is for browsers without this script
+  const post = () => request(address, {
     method: "POST",
-    body: new URLSearchParams(fields),
+    body: new URLSearchParams(/** @type {any} */ (fields)),
     confirms: fields.has("password"),
   });
   const asksAgain = async (answer) => {

@@ -10,6 +10,9 @@ from playwright.sync_api import Page, Route, expect
 from tests.support.site import PASSWORD
 
 CREATION = re.compile(r"/televersements$")
+OURS = {"X-OSPI-Supervisor": "1"}
+"""What every answer of the supervisor carries."""
+
 SLICES = re.compile(r"/televersements/[0-9a-f]{32}$")
 
 

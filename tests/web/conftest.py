@@ -11,8 +11,7 @@ from playwright.sync_api import Page
 from tests.conftest import PATIENCE_MS
 from tests.support.site import Archives, Browser, Site
 from tests.support.system import free_port
-from tests.support.web_process import WebProcess, web_process
-from tests.web.browsing import sign_in
+from tests.support.web_process import WebProcess, forked_web_process
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def admin(site: Site) -> Browser:
 def web(tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProcess]:
     port = free_port()
     site = Site(tmp_path / "site", platform, archives.root, port=port)
-    with web_process(site, port) as running:
+    with forked_web_process(site, port) as running:
         yield running
     site.close()
 
@@ -32,12 +31,12 @@ def web(tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProces
 @pytest.fixture
 def page(web: WebProcess, browser: RealBrowser) -> Iterator[Page]:
     context = browser.new_context(locale="fr-FR", viewport={"width": 390, "height": 844})
+    # Signed in without the form, which tests of its own fill in: two pages less for each of these tests.
+    context.add_cookies([{"name": one.name, "value": str(one.value), "url": web.url} for one in web.session().cookies])
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
     # The browser's own reader of PDF takes keys and clicks from the page while it loads; the demo's tests show it.
     page.route(re.compile(r"/notice(#.*)?$"), lambda route: route.fulfill(content_type="text/plain", body="Notice"))
     page.goto(f"{web.url}/mises-a-jour/import")
-    sign_in(page)
-    page.wait_for_url("**/mises-a-jour/import")
     yield page
     context.close()

@@ -2,11 +2,16 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from flask.sessions import SecureCookieSessionInterface
 
-from ospi_supervisor.accounts import FAILURES_PER_ACCOUNT, USERNAME_MAX_LENGTH
+from ospi_supervisor.domain.sign_in import FROM_ONE
+from ospi_supervisor.operations.accounts import USERNAME_MAX_LENGTH
+from ospi_supervisor.store.searches import AuditSearch
 from ospi_supervisor.store.web_models import Session, SignInFailure
+from ospi_supervisor.web.serving.body_limits import MAY_UPLOAD
 from tests.support.site import PASSWORD, PREFIX, Browser, Site, now
 
 
@@ -52,7 +57,8 @@ def test_a_wrong_password_says_so_and_no_more(site: Site) -> None:
 
 
 def test_the_cookie_is_kept_from_scripts_and_other_sites(site: Site) -> None:
-    header = site.browser(None).sign_in("admin").headers["Set-Cookie"]
+    cookies = site.browser(None).sign_in("admin").headers.getlist("Set-Cookie")
+    header = next(cookie for cookie in cookies if cookie.startswith("ospi_superviseur="))
     assert "HttpOnly" in header
     assert "SameSite=Lax" in header
     assert f"Path={PREFIX}" in header
@@ -63,6 +69,17 @@ def test_each_sign_in_is_a_new_session(site: Site) -> None:
     first = cookie(browser)
     browser.sign_in("admin")
     assert cookie(browser) != first
+
+
+def test_nothing_of_before_the_sign_in_is_in_the_session_after_it(site: Site) -> None:
+    """Whoever put a session into somebody's browser must not know the token of what they do once they are signed in."""
+    browser = site.browser(None)
+    browser.get("connexion")
+    planted = browser.token
+    assert browser.sign_in("admin").status_code == 303
+    answer = browser.post("deconnexion", headers={"X-CSRFToken": planted, "Accept": "application/json"})
+    assert answer.status_code == 400
+    assert browser.get("api/status").status_code == 200
 
 
 def test_signing_out_revokes_a_copied_cookie(site: Site) -> None:
@@ -94,20 +111,38 @@ def test_unsafe_requests_need_the_csrf_token(site: Site) -> None:
 
 def test_a_burst_of_wrong_passwords_is_throttled_even_with_the_right_one(site: Site) -> None:
     browser = site.browser(None)
-    for _ in range(FAILURES_PER_ACCOUNT):
+    for _ in range(FROM_ONE - 1):
         assert browser.sign_in("admin", "faux mot").status_code == 401
     response = browser.sign_in("admin", PASSWORD)
     assert response.status_code == 429
     assert "réessayez dans 15 minutes" in response.text
+    assert int(response.headers["Retry-After"]) > 800
+
+
+def test_the_usual_browser_is_let_in_while_a_thousand_guesses_come_from_its_own_address(site: Site) -> None:
+    usual = site.browser()
+    usual.post("deconnexion")
+    guesser = site.browser(None)
+    statuses = [guesser.sign_in("admin", f"faux {number}").status_code for number in range(1000)]
+    assert statuses == [401] * (FROM_ONE - 1) + [429] * (1001 - FROM_ONE)
+    assert usual.sign_in("admin").status_code == 303
+    assert site.browser(None).sign_in("admin").status_code == 429, "an unknown browser at that address waits"
+
+
+def test_what_makes_a_browser_known_lies_out_of_scripts_reach(site: Site) -> None:
+    cookies = site.browser(None).sign_in("admin").headers.getlist("Set-Cookie")
+    known = next(cookie for cookie in cookies if cookie.startswith("ospi_superviseur_navigateur="))
+    assert {"HttpOnly", "SameSite=Strict", "Path=/superviseur"} <= set(known.split("; "))
+    assert "admin" not in known
 
 
 def test_a_burst_of_wrong_passwords_is_recorded_until_it_is_throttled(site: Site) -> None:
     browser = site.browser(None)
-    for _ in range(FAILURES_PER_ACCOUNT + 5):
+    for _ in range(FROM_ONE + 5):
         browser.sign_in("admin", "faux mot")
-    refusals = site.operations.web.audit(99, allowed=False)
-    assert len(refusals) == FAILURES_PER_ACCOUNT
-    assert ["trop de tentatives" in line.detail for line in refusals] == [True] + [False] * (FAILURES_PER_ACCOUNT - 1)
+    refusals = site.operations.web.audit(99, search=AuditSearch(allowed=False))
+    assert len(refusals) == FROM_ONE - 1
+    assert ["trop de tentatives" in line.detail for line in refusals] == [True] + [False] * (FROM_ONE - 2)
 
 
 def test_a_name_of_any_length_is_refused_and_not_recorded(site: Site) -> None:
@@ -133,3 +168,65 @@ def test_who_signed_in_and_who_failed_is_recorded(site: Site) -> None:
     browser.sign_in("admin", "faux mot")
     actions = [(line.actor, line.action, line.allowed, line.address) for line in site.operations.web.audit(2)]
     assert actions == [("admin", "connexion refusée", False, "127.0.0.1"), ("admin", "connexion", True, "127.0.0.1")]
+
+
+def test_signing_out_is_recorded(site: Site) -> None:
+    browser = site.browser()
+    browser.post("deconnexion")
+    (line,) = site.operations.web.audit(1)
+    assert (line.actor, line.action, line.allowed) == ("admin", "déconnexion", True)
+
+
+def test_a_password_that_is_confirmed_opens_a_new_session_and_ends_the_old_one(site: Site) -> None:
+    browser, thief = site.browser(), site.browser(None)
+    thief.client.set_cookie("ospi_superviseur", cookie(browser), path=PREFIX)
+    Session.update(created_at=now() - timedelta(hours=1)).execute()
+    fields = {"name": "update.auto.disable", "value": "OUI", "password": PASSWORD}
+    assert browser.post("parametres/general", data=fields).status_code == 303
+    assert browser.get("api/status").status_code == 200
+    assert thief.get("api/status", headers={"Accept": "application/json"}).status_code == 401
+    assert Session.select().count() == 1
+
+
+def test_an_account_removed_while_it_signs_in_gets_no_session(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts = site.app.extensions["ospi_supervisor"].accounts
+    sign_in = accounts.sign_in
+
+    def then_removed(*given: Any) -> Any:
+        opened = sign_in(*given)
+        site.operations.web.remove_account("admin")
+        return opened
+
+    monkeypatch.setattr(accounts, "sign_in", then_removed)
+    browser = site.browser(None)
+    assert browser.sign_in("admin").status_code == 401
+    assert browser.get("support").status_code == 303
+
+
+@pytest.mark.parametrize(("name", "may"), [("admin", True), ("infirmier", False)])
+def test_the_session_says_whose_large_bodies_are_taken_in(site: Site, name: str, may: bool) -> None:
+    """The server looks there before it keeps a body, which is before the application knows of the request."""
+    browser = site.browser(None)
+    browser.sign_in(name)
+    reader = SecureCookieSessionInterface().get_signing_serializer(site.app)
+    assert reader is not None
+    assert reader.loads(cookie(browser))[MAY_UPLOAD] is may
+
+
+def test_a_program_with_a_wrong_password_gets_the_error_as_json(site: Site) -> None:
+    browser = site.browser(None)
+    browser.get("connexion")
+    fields = {"username": "admin", "password": "faux mot"}
+    answer = browser.send("POST", "connexion", {"Accept": "application/json"}, data=fields)
+    assert answer.status_code == 401
+    assert answer.json is not None
+    assert "mot de passe" in answer.json["message"]
+
+
+def test_being_asked_for_the_password_again_is_no_failed_attempt(site: Site) -> None:
+    browser = site.browser()
+    Session.update(created_at=now() - timedelta(hours=1)).execute()
+    answer = browser.post("parametres/general", data={"name": "update.auto.disable", "value": "OUI"})
+    assert answer.status_code == 403
+    assert "onfirmez votre mot de passe" in answer.text
+    assert site.operations.web.audit(99, search=AuditSearch(allowed=False)) == []

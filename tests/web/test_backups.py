@@ -4,16 +4,19 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.backups import BACKUP, REQUEST_LIFETIME, WEIGHT_LASTS, Backups
-from ospi_supervisor.bootstrap import make_administration
+from ospi_supervisor.bootstrap.administration import make_administration
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.plan import DataWeight
+from ospi_supervisor.domain.requests import MakeBackup
 from ospi_supervisor.errors import BusyError
-from ospi_supervisor.store.published import DATA_WEIGHT, PublishedStore
+from ospi_supervisor.hands.inside.walk import NAME_BYTES
+from ospi_supervisor.store.published import PublishedStore
+from ospi_supervisor.store.topics import BACKUPS, DATA_WEIGHT
+from ospi_supervisor.worker.backups import REQUEST_LIFETIME, WEIGHT_LASTS, Backups
 from tests.support.site import PASSWORD, Browser, Site, now
 from tests.support.tmpfs import small_disk
 
@@ -86,7 +89,7 @@ def test_nothing_is_changed_by_hand_under_an_update_that_a_worker_left(site: Sit
     snapshot = administration.create_backup()
     update = site.update()
     for act in (
-        lambda: administration.restore(snapshot.id, print),
+        lambda: administration.restore(snapshot.id, print, lambda *_: None),
         lambda: administration.adopt("11.5.0"),
         lambda: administration.maintenance(on=True),
     ):
@@ -120,7 +123,7 @@ def test_pressed_twice_it_is_one_backup(site: Site, admin: Browser, backups: Bac
 
 def test_a_request_that_waited_too_long_is_refused(site: Site, admin: Browser, backups: Backups) -> None:
     asked = now() - REQUEST_LIFETIME - timedelta(seconds=1)
-    number = site.operations.web.add_request(BACKUP, {}, source="import", by="admin", now=asked)
+    number = site.operations.web.add_request(MakeBackup.kind, {}, source="import", by="admin", now=asked)
     answer(site, backups, number)
     assert "Cette demande a trop attendu" in admin.get(f"sauvegardes?demande={number}").text
 
@@ -148,7 +151,7 @@ def weighing(site: Site, backups: Backups) -> Backups:
     return replace(backups, snapshots=Snapshots(backups.directory, [data], [], keep=1))
 
 
-def weight(site: Site) -> dict[str, Any] | None:
+def weight(site: Site) -> DataWeight | None:
     published = site.operations.reader.published(DATA_WEIGHT)
     return published and published[1]
 
@@ -157,14 +160,14 @@ def test_housekeeping_tells_the_pages_what_the_data_weigh_each_hour(site: Site, 
     data, hours = str(site.folder / "data"), [now()]
     weighing.clock = lambda: hours[-1]
     weighing.keep_house()
-    assert weight(site) == {"places": {data: 300}, "servers": 0}
+    assert weight(site) == DataWeight(places={data: 300 + 3 * NAME_BYTES})
     (site.folder / "data/autre").write_bytes(bytes(20))
     hours.append(hours[0] + WEIGHT_LASTS - timedelta(seconds=1))
     weighing.keep_house()
-    assert weight(site) == {"places": {data: 300}, "servers": 0}
+    assert weight(site) == DataWeight(places={data: 300 + 3 * NAME_BYTES})
     hours.append(hours[0] + WEIGHT_LASTS)
     weighing.keep_house()
-    assert weight(site) == {"places": {data: 320}, "servers": 0}
+    assert weight(site) == DataWeight(places={data: 320 + 4 * NAME_BYTES})
 
 
 def test_the_data_are_not_weighed_while_an_update_needs_the_disks(site: Site, weighing: Backups) -> None:
@@ -180,11 +183,11 @@ def test_a_stopping_worker_does_not_finish_weighing(site: Site, weighing: Backup
     weighing.stopping = lambda: True
     weighing.keep_house()
     assert weight(site) is None
-    assert site.operations.reader.published(BACKUP) is not None
+    assert site.operations.reader.published(BACKUPS) is not None
 
 
 def test_an_old_sign_in_is_asked_for_the_password(site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ospi_supervisor.accounts.RECENT_SIGN_IN", timedelta(0))
+    monkeypatch.setattr("ospi_supervisor.operations.accounts.RECENT_SIGN_IN", timedelta(0))
     response = admin.post("sauvegardes")
     assert response.status_code == 403
     assert 'name="password"' in response.text

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.store.engine_models import Event
 from tests.support.site import PREFIX, Browser, Site, now
 
@@ -14,6 +15,7 @@ def test_without_an_update_the_page_says_so(admin: Browser) -> None:
 
 
 def test_an_update_under_way(site: Site, admin: Browser) -> None:
+    site.engine.beat(now(), 1)
     number = site.update()
     site.event(number, "log", Phase.PREREQUISITES, level="warning", message="Mémoire vive : 8 Go.")
     site.event(number, "log", Phase.STAGE, level="output", message="ligne un\nligne <deux>")
@@ -29,9 +31,9 @@ def test_an_update_under_way(site: Site, admin: Browser) -> None:
 
 def test_what_a_phase_last_said_of_its_progress_is_shown_until_it_ends(site: Site, admin: Browser) -> None:
     number = site.update()
-    site.event(number, "progress", Phase.VERIFY, percent=10.0, message="Table <des> séjours")
+    site.progress(number, Phase.VERIFY, 10.0, "Table <des> séjours")
     site.event(number, "log", Phase.VERIFY, level="output", message="une ligne")
-    said = '<span class="message" aria-live="polite">Table &lt;des&gt; séjours</span>'
+    said = '<span class="message">Table &lt;des&gt; séjours</span>'
     assert said in admin.get("mises-a-jour/suivi").text
     site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
     assert said not in admin.get("mises-a-jour/suivi").text
@@ -102,7 +104,7 @@ def test_each_ending_has_its_own_words(site: Site, admin: Browser) -> None:
         if status.is_final:
             number = site.update(status)
             page = admin.get(f"mises-a-jour/suivi?update={number}").text
-            pages.add(page.split('id="etat"')[1].split('class="notice')[1].split("</strong>")[0].split("<strong>")[1])
+            pages.add(page.split('<h2 id="titre">')[1].split("</h2>")[0])
     assert len(pages) == 6
 
 
@@ -119,7 +121,7 @@ def test_every_page_says_not_to_reboot_during_an_update(site: Site, admin: Brows
 
 
 def test_a_request_leads_to_its_update(site: Site, admin: Browser) -> None:
-    asked = site.operations.request_backup(by="admin", source="import")
+    asked = site.operations.request_backup(by="admin", source=Source.IMPORT)
     waiting = admin.get(f"mises-a-jour/suivi?demande={asked}")
     assert "La demande est transmise" in waiting.text
     number = site.update()
@@ -132,12 +134,13 @@ def test_a_request_that_was_never_made_is_not_waited_for(admin: Browser) -> None
 
 
 def test_a_planned_update_says_when_and_what_and_gives_no_orders(site: Site, admin: Browser) -> None:
+    site.engine.beat(now(), 1)
     number = site.planned(now() + timedelta(days=2))
     page = admin.get(f"mises-a-jour/suivi?update={number}").text
-    assert "Cette mise à jour est planifiée." in page
+    assert "Une mise à jour est planifiée." in page
     assert "Annuler la mise à jour" in page
     assert "Ne redémarrez pas" not in page
-    assert "Temps restant" not in page
+    assert "Fin prévue" not in page
     for path in ("", "support", "mises-a-jour/import", "mises-a-jour/historique"):
         assert "Une mise à jour est planifiée." in admin.get(path).text, path
         assert "11.5.0 → 11.6.0" in admin.get(path).text, path
@@ -148,16 +151,8 @@ def test_a_request_that_the_worker_refused_says_why(site: Site, admin: Browser) 
     assert "Une autre mise à jour est en cours." in admin.get("mises-a-jour/suivi?demande=8").text
 
 
-def test_history_lists_every_update(site: Site, admin: Browser) -> None:
-    site.update(UpdateStatus.ROLLED_BACK, to="11.5.9")
-    site.update(UpdateStatus.SUCCEEDED)
-    page = admin.get("mises-a-jour/historique").text
-    assert page.index("11.5.0 → 11.6.0") < page.index("11.5.0 → 11.5.9")
-    assert "réussie" in page
-    assert admin.get("mises-a-jour/suivi?update=99").status_code == 404
-
-
 def test_a_silent_phase_says_to_call_the_support(site: Site, admin: Browser) -> None:
+    site.engine.beat(now(), 1)
     number = site.update()
     assert "signe de vie" not in admin.get("mises-a-jour/suivi").text
     Event.update(at=now(), data={"at": (now() - timedelta(minutes=16)).isoformat(), "phase": "verify"}).execute(
@@ -169,13 +164,14 @@ def test_a_silent_phase_says_to_call_the_support(site: Site, admin: Browser) -> 
 
 
 def test_a_long_phase_that_lives_is_said_to_be_normal(site: Site, admin: Browser) -> None:
+    site.engine.beat(now(), 1)
     past, number = site.update(UpdateStatus.SUCCEEDED), site.update()
     an_hour_ago = now() - timedelta(hours=1)
     ended = an_hour_ago + timedelta(minutes=2)
     site.engine.set_phase(past, Phase.VERIFY, status=PhaseStatus.DONE, started_at=an_hour_ago, ended_at=ended)
     assert "C'est normal" not in admin.get("mises-a-jour/suivi").text
     site.engine.set_phase(number, Phase.VERIFY, started_at=an_hour_ago)
-    site.event(number, "progress", Phase.VERIFY, percent=50.0)
+    site.progress(number, Phase.VERIFY, 50.0)
     page = admin.get("mises-a-jour/suivi").text.replace("&#39;", "'")
     assert "plus longue que d'habitude, mais elle avance" in page
     assert "signe de vie" not in page
@@ -209,3 +205,23 @@ def test_hours_of_output_cost_the_page_nothing(site: Site, admin: Browser) -> No
     assert "ligne 99800.\n" in page
     assert "ligne 99799." not in page
     assert len(steps) < 100, "thousands of steps of SQLite's machine; one row costs ten"
+
+
+def test_a_report_says_who_what_when_and_for_how_long(site: Site, admin: Browser) -> None:
+    number = site.update()
+    begun = now() - timedelta(minutes=10)
+    site.engine.set_phase(number, Phase.MAINTENANCE, status=PhaseStatus.DONE, started_at=begun, ended_at=begun)
+    reopened = begun + timedelta(minutes=3)
+    site.engine.set_phase(number, Phase.REOPEN, status=PhaseStatus.DONE, started_at=reopened, ended_at=reopened)
+    site.event(number, "log", Phase.STAGE, level="info", message="Préparée.")
+    site.engine.finish(number, UpdateStatus.SUCCEEDED, now())
+    assert f"suivi/{number}/rapport" in admin.get(f"mises-a-jour/suivi?update={number}").text
+    page = admin.get(f"mises-a-jour/suivi/{number}/rapport").text
+    for words in ("La mise à jour a réussi.", "11.5.0 → 11.6.0", "3 min 00 s", "Préparée.", "terminée"):
+        assert words in page, words
+    document = admin.get(f"mises-a-jour/suivi/{number}/rapport", headers={"Accept": "application/json"}).json
+    assert document is not None
+    assert document["downtime_seconds"] == 180
+    assert document["update"]["to"] == "11.6.0"
+    assert document["journal"][0]["message"] == "Préparée."
+    assert admin.get("mises-a-jour/suivi/99/rapport").status_code == 404

@@ -26,7 +26,7 @@ def test_phases_move_without_reloading(page: Page, web: WebProcess) -> None:
     expect(page.locator('[data-phase="verify"]')).to_have_attribute("data-status", "done")
     stage = page.locator('[data-phase="stage"]')
     expect(stage).to_have_attribute("data-status", "doing")
-    web.site.event(number, "progress", Phase.STAGE, percent=42.0, message="1 200 fichiers")
+    web.site.progress(number, Phase.STAGE, 42.0, "1 200 fichiers")
     expect(stage.locator("progress")).to_have_attribute("value", "42")
     expect(stage.locator(".message")).to_have_text("1 200 fichiers")
     web.site.engine.set_failure(number, Phase.STAGE, "disque plein")
@@ -138,6 +138,7 @@ def need_intervention(web: WebProcess, number: int) -> None:
 
 
 def resume(web: WebProcess, number: int) -> None:
+    web.site.engine.beat(now(), 1)
     web.site.engine.resume(number)
     web.site.phase(number, Phase.MIGRATE, PhaseStatus.UNDOING)
     log(web, number, 0, 1)
@@ -152,7 +153,7 @@ def test_what_somebody_else_takes_up_again_is_followed_again(page: Page, web: We
     expect(page.locator("[name=code]")).to_have_value("un code à moitié tapé")
     resume(web, number)
     let_refresh(page)
-    expect(page.locator("#etat .badge")).to_have_text("en cours")
+    expect(page.locator("#etat .badge")).to_have_text("retour à l'ancienne version")
     expect(page.get_by_role("button", name="Reprendre")).to_have_count(0)
     expect(page.locator("#journal li")).to_have_count(1)
     end(web, number, UpdateStatus.ROLLED_BACK)

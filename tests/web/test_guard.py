@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from ospi_supervisor.web.serving.body_limits import TOO_LARGE_HEADER
 from tests.support.site import PREFIX, Browser, Site
 
 PUBLIC = {"auth.sign_in", "auth.sign_out", "api.alive", "api.metrics", "static"}
@@ -90,14 +91,17 @@ def test_nothing_is_served_outside_of_the_prefix(site: Site) -> None:
 
 
 @pytest.mark.parametrize("path", ["connexion", "sante", "static/css/base.css", "support", "api/status"])
-def test_every_answer_carries_the_security_headers(admin: Browser, path: str) -> None:
-    headers = admin.get(path, buffered=True).headers
+def test_every_answer_carries_the_security_headers(site: Site, admin: Browser, path: str) -> None:
+    headers = admin.get(address_of(site, path), buffered=True).headers
     policy = headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "frame-ancestors 'self'" in policy
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert ("no-store" in headers.get("Cache-Control", "")) == (not path.startswith("static/"))
 
 
 def test_pages_hold_no_inline_script_or_style(admin: Browser) -> None:
@@ -129,3 +133,38 @@ def test_metrics_ask_for_their_own_token(site: Site) -> None:
 
 def test_health_is_public(site: Site) -> None:
     assert site.browser(None).get("sante").status_code == 200
+
+
+def address_of(site: Site, path: str) -> str:
+    """`path`; a static file's with the name of what the files hold."""
+    return path.replace("static", str(site.app.static_url_path).lstrip("/"), 1) if path.startswith("static") else path
+
+
+DROPPED = {TOO_LARGE_HEADER.replace("_", "-"): "1"}
+
+
+@pytest.mark.parametrize("path", ["connexion", "deconnexion"])
+def test_a_public_form_whose_body_was_not_kept_says_so(site: Site, path: str) -> None:
+    browser = site.browser()
+    answer = browser.post(path, headers=DROPPED | {"Accept": "application/json"})
+    assert (answer.status_code, answer.json["code"] if answer.json else None) == (413, "too_large")
+    assert browser.get("api/status").status_code == 200, "nobody was signed out"
+
+
+def test_an_administrators_form_whose_body_was_not_kept_says_what_to_do(admin: Browser) -> None:
+    answer = admin.post("mises-a-jour/import", headers=DROPPED | {"Accept": "application/json"})
+    assert answer.status_code == 413
+    assert "ospi-supervisor import" in answer.text
+    other = admin.post("parametres/general", headers=DROPPED | {"Accept": "application/json"})
+    assert other.status_code == 413
+
+
+def test_a_body_that_was_not_kept_lets_nobody_through(site: Site) -> None:
+    headers = DROPPED | {"Accept": "application/json"}
+    assert site.browser(None).post("parametres/general", headers=headers).status_code in (400, 401)
+    assert site.browser("infirmier").post("parametres/general", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["static/js/session.js", "connexion", "support"])
+def test_no_file_of_ours_becomes_a_service_worker(site: Site, admin: Browser, path: str) -> None:
+    assert admin.get(address_of(site, path), headers={"Service-Worker": "script"}).status_code == 403

@@ -9,7 +9,7 @@ from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Archives, now
 from tests.support.system import wait_until
 from tests.support.web_process import WebProcess
-from tests.web.browsing import CREATION, SLICES, choose, expect_complete, hold, wait_for
+from tests.web.browsing import CREATION, OURS, SLICES, choose, expect_complete, hold, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -64,13 +64,13 @@ def test_an_import_that_does_not_get_through_can_be_asked_again(page: Page, arch
     page.check("#notice-read")
     page.click("#import-button")
     wait_for(page, cut).abort()
-    expect(page.locator("#fiche > [role=alert]")).to_contain_text("n'a pas pu être demandée")
+    expect(page.locator("#fiche [role=alert]")).to_contain_text("n'a pas pu être demandée")
     Session.update(created_at=now() - timedelta(hours=1)).execute()
     page.click("#import-button")
     expect(page.locator("dialog")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("dialog")).to_have_count(0)
-    expect(page.locator("#fiche > [role=alert]")).to_have_count(1)
+    expect(page.locator("#fiche [role=alert]")).to_have_count(1)
     expect(page.locator("#import-button")).to_be_enabled()
 
 
@@ -90,7 +90,7 @@ def test_the_dialog_asks_once_at_a_time_and_stays_for_the_answer(page: Page, arc
     page.keyboard.press("Escape")
     page.wait_for_timeout(300)
     expect(page.get_by_role("dialog", name="Confirmez votre identité")).to_be_visible()
-    expect(page.locator("#fiche > [role=alert]")).to_have_count(0)
+    expect(page.locator("#fiche [role=alert]")).to_have_count(0)
     post.continue_()
     page.wait_for_url("**/suivi?demande=1")
 
@@ -100,7 +100,7 @@ def test_an_upload_given_up_during_a_slice_goes_without_a_false_word(
 ) -> None:
     page.route(
         SLICES,
-        lambda route: route.fulfill(status=423) if route.request.method == "DELETE" else route.fallback(),
+        lambda route: route.fulfill(status=423, headers=OURS) if route.request.method == "DELETE" else route.fallback(),
         times=3,
     )
     held = hold(page, SLICES, "PATCH", number=2)
@@ -162,3 +162,16 @@ def test_leaving_the_page_is_asked_about_while_an_upload_is_under_way(page: Page
     choose(page, archives.bad["unsigned"])
     expect(page.locator("#refus")).to_be_visible()
     assert page.evaluate(leave) == ""
+
+
+def test_why_importer_was_refused_is_in_view_at_every_width(page: Page, archives: Archives) -> None:
+    refusal = {"code": "busy", "message": "une mise à jour est déjà en cours"}
+    page.route("**/importer*", lambda route: route.fulfill(status=409, json=refusal, headers=OURS))
+    choose(page, archives.good)
+    expect_complete(page)
+    page.check("#notice-read")
+    for width in (390, 768, 1280):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.click("#import-button")
+        expect(page.locator("#import-error [role=alert]")).to_be_in_viewport(ratio=1)
+        expect(page.locator("#import-button")).to_be_enabled()

@@ -3,16 +3,15 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
-from werkzeug.datastructures import FileStorage
-from werkzeug.test import TestResponse, encode_multipart
+from werkzeug.test import TestResponse
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM, Session
+from ospi_supervisor.domain.roles import ADMINISTRATION_SYSTEM
+from ospi_supervisor.operations.imports import Imports
+from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, PREFIX, Archives, Browser, Site, now
 
 HTML = {"Accept": "text/html"}
@@ -64,7 +63,7 @@ def test_import_asks_the_worker_and_records_who_read_the_notice(site: Site, admi
     response = press_import(admin, upload, headers=HTML)
     assert (response.status_code, response.headers["Location"]) == (303, f"{PREFIX}/mises-a-jour/suivi?demande=1")
     row = site.operations.uploads.get(upload)
-    assert (row.notice_read_by, row.release and row.release["version"]) == ("admin", "11.6.0")
+    assert (row.notice_read_by, row.release and row.release.version) == ("admin", "11.6.0")
     [payload] = requests_of(site)
     assert (payload["upload_id"], payload["notice_sha256"]) == (upload, row.notice_sha256)
     assert "notice lue" in [line.action for line in site.operations.web.audit(10)]
@@ -163,7 +162,7 @@ def uploaded_without_the_end(browser: Browser, archives: Archives, monkeypatch: 
     browser.slice(upload, 0, data[:1_500_000])
     press_import(browser, upload, headers=JSON)
     with monkeypatch.context() as patch:
-        patch.setattr("ospi_supervisor.web.tus.go_on_with_import", lambda row: None)
+        patch.setattr(Imports, "go_on", lambda *_: None)
         assert browser.slice(upload, 1_500_000, data[1_500_000:]).status_code == 204
     return upload
 
@@ -245,73 +244,18 @@ def test_a_start_that_makes_no_sense_is_refused(
     assert requests_of(site) == []
 
 
-def form(browser: Browser, archive: Path | None, **fields: str) -> TestResponse:
-    data: dict[str, Any] = {**fields, "csrf_token": browser.token}
-    if archive is not None:
-        data["archive"] = FileStorage(BytesIO(archive.read_bytes()), archive.name)
-    boundary, body = encode_multipart(data)
-    headers = HTML | {"Content-Type": f"multipart/form-data; boundary={boundary}"}
-    return browser.client.post(f"{PREFIX}/mises-a-jour/import", data=body, headers=headers)
-
-
-def test_the_plain_form_leads_to_the_page_of_the_upload(admin: Browser, archives: Archives) -> None:
-    response = form(admin, archives.large)
-    assert response.status_code == 303
-    page = admin.get(response.headers["Location"].removeprefix(f"{PREFIX}/"))
-    assert "11.6.0" in page.text
-    assert 'id="import-form"' in page.text
-
-
-def test_the_plain_form_goes_straight_on_when_the_notice_was_read(
-    site: Site, admin: Browser, archives: Archives
-) -> None:
-    response = form(admin, archives.good, notice_read="1")
-    assert response.headers["Location"] == f"{PREFIX}/mises-a-jour/suivi?demande=1"
-    assert len(requests_of(site)) == 1
-
-
-def test_the_plain_form_asks_for_the_password_on_the_page_of_what_it_received(
-    site: Site, admin: Browser, archives: Archives
-) -> None:
-    Session.update(created_at=now() - timedelta(hours=1)).execute()
-    response = form(admin, archives.good, notice_read="1")
-    assert response.status_code == 403
-    assert 'name="password"' in response.text
-    [row] = site.operations.web.uploads()
-    assert f"televersements/{row.id}/importer" in response.text
-    assert press_import(admin, row.id, NOTICE_READ | {"password": PASSWORD}, headers=HTML).status_code == 303
-    assert len(requests_of(site)) == 1
-
-
-@pytest.mark.parametrize("name", ["empty", "unsigned", "foreign_key", "tampered", "truncated", "decompressed"])
-def test_the_plain_form_refuses_what_the_script_refuses(
-    site: Site, admin: Browser, archives: Archives, name: str
-) -> None:
-    response = form(admin, archives.bad[name], notice_read="1")
-    assert response.status_code == 422
-    assert f'data-code="{name}"' in response.text
-    assert list(site.config.paths.uploads_dir.iterdir()) == []
-    assert requests_of(site) == []
-
-
-def test_the_plain_form_without_a_file_says_so(admin: Browser) -> None:
-    response = form(admin, None)
-    assert response.status_code == 422
-    assert "Choisissez d&#39;abord le fichier" in response.text
-
-
 def test_the_page_lists_what_can_be_gone_on_with(admin: Browser, archives: Archives) -> None:
     data = archives.large.read_bytes()
     admin.slice(admin.create(len(data)), 0, data[:1_500_000])
     page = admin.get("mises-a-jour/import").text
-    assert "Téléversements à reprendre" in page
+    assert "Envois à reprendre" in page
     assert "maj.ospi" in page
 
 
 def test_an_upload_that_is_shown_again_can_be_given_up(site: Site, admin: Browser, archives: Archives) -> None:
     upload = admin.upload(archives.good)
-    assert "Abandonner ce téléversement" in admin.get(f"mises-a-jour/import?televersement={upload}").text
-    assert "Abandonner ce téléversement" not in admin.get(f"mises-a-jour/televersements/{upload}/fiche").text
+    assert "Abandonner cet envoi" in admin.get(f"mises-a-jour/import?televersement={upload}").text
+    assert "Abandonner cet envoi" not in admin.get(f"mises-a-jour/televersements/{upload}/fiche").text
     response = admin.post(f"mises-a-jour/televersements/{upload}/abandonner", headers=HTML)
     assert response.status_code == 303
     assert list(site.config.paths.uploads_dir.iterdir()) == []

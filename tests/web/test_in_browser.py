@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Archives, now
 from tests.support.web_process import WebProcess
@@ -169,5 +169,18 @@ def test_on_a_desk_things_stand_in_line(page: Page, web: WebProcess) -> None:
     edges = page.locator("#phases .status").evaluate_all(
         "cells => cells.map((cell) => cell.getBoundingClientRect().right)"
     )
-    assert len(edges) == 13
+    assert len(edges) == len(Phase) - 1  # no validation was asked for
     assert len(set(edges)) == 1
+
+
+def test_a_page_that_waits_goes_on_wherever_in_it_one_looks(page: Page, web: WebProcess) -> None:
+    """With a part in its address (a form's, or « Aller au contenu »), a browser only moves to it, and loads nothing."""
+    web.site.engine.beat(now(), 1)
+    page.goto(f"{web.url}/parametres/general")
+    page.get_by_role("radio", name="OUI").check()
+    page.get_by_role("button", name="Enregistrer").click()
+    expect(page.get_by_text("Le changement est transmis")).to_be_visible()
+    page.evaluate("location.hash = 'contenu'")
+    [asked] = web.site.operations.web.requests_after(0)
+    web.site.engine.answer(asked.id, accepted=True, now=now())
+    expect(page.get_by_text("Paramètre enregistré.")).to_be_visible()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from ospi_supervisor.domain.schedule import ASKED_LATE
-from ospi_supervisor.web.words import instant
+from ospi_supervisor.web.labels import instant
 from tests.support.site import Archives, Browser, Site, now
 from tests.web.test_imports import JSON, NOTICE_READ, press_import, requests_of
 
@@ -31,8 +31,9 @@ def hour() -> datetime:
     return now() + timedelta(hours=1)
 
 
-def clock_at(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
+def clock_at(site: Site, monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
     monkeypatch.setattr("ospi_supervisor.web.imports.now", lambda: moment)
+    monkeypatch.setattr(site.operations.imports, "clock", lambda: moment)
 
 
 def test_the_page_says_when_it_will_begin(admin: Browser, archives: Archives, hour: datetime) -> None:
@@ -46,7 +47,7 @@ def test_an_archive_that_comes_after_its_hour_is_not_installed_at_once(
 ) -> None:
     data = archives.large.read_bytes()
     upload = planned(admin, data, hour)
-    clock_at(monkeypatch, hour + ASKED_LATE + timedelta(seconds=1))
+    clock_at(site, monkeypatch, hour + ASKED_LATE + timedelta(seconds=1))
     assert admin.slice(upload, FIRST, data[FIRST:]).status_code == 204
     assert requests_of(site) == []
     assert admin.document(upload)["import_error"].startswith("l'heure prévue est passée pendant l'envoi")
@@ -63,6 +64,6 @@ def test_an_archive_that_comes_about_its_hour_is_installed(
 ) -> None:
     data = archives.large.read_bytes()
     upload = planned(admin, data, hour)
-    clock_at(monkeypatch, hour + ASKED_LATE)
+    clock_at(site, monkeypatch, hour + ASKED_LATE)
     assert admin.slice(upload, FIRST, data[FIRST:]).status_code == 204
     assert [payload["start_at"] for payload in requests_of(site)] == [hour.astimezone().isoformat()]

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, Route, expect
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import Archives
 from tests.support.web_process import WebProcess
-from tests.web.browsing import SLICES, Slices, choose, expect_complete, hold, sign_in, sign_in_in_dialog, wait_for
+from tests.web.browsing import OURS, SLICES, Slices, choose, expect_complete, hold, sign_in, sign_in_in_dialog, wait_for
 
 pytestmark = pytest.mark.system
 MIB = 1024 * 1024
@@ -63,7 +63,7 @@ def test_a_server_that_says_what_it_lacks_is_heard(page: Page, archives: Archive
         if route.request.headers.get("upload-offset", "0") == "0":
             route.fallback()
         else:
-            route.fulfill(status=503, content_type="application/json", body=body)
+            route.fulfill(status=503, content_type="application/json", headers=OURS, body=body)
 
     page.route(SLICES, lack)
     choose(page, archives.large)
@@ -82,7 +82,7 @@ def test_a_file_that_went_away_is_asked_for_again(
     later = wait_for(page, held)
     archive.unlink()
     later.continue_()
-    expect(page.locator("#fiche > [role=alert]")).to_contain_text("Le fichier ne peut plus être lu")
+    expect(page.locator("#fiche [role=alert]")).to_contain_text("Le fichier ne peut plus être lu")
     shutil.copy2(archives.large, archive)
     slices = Slices(page)
     choose(page, archive)
@@ -100,7 +100,7 @@ def test_an_upload_given_up_in_another_tab_is_gone_and_its_archive_not_refused(
     [upload] = web.site.operations.web.uploads()
     web.site.operations.uploads.abandon(upload.id)
     late.continue_()
-    expect(page.locator("#fiche > [role=alert]")).to_contain_text("Ce téléversement n'existe plus.")
+    expect(page.locator("#fiche [role=alert]")).to_contain_text("Cet envoi n'existe plus.")
     expect(page.locator("#import-form")).to_have_count(0)
     choose(page, archives.large)
     expect_complete(page)
@@ -115,7 +115,7 @@ def test_somebody_elses_account_stops_the_upload_and_its_own_goes_on_with_it(
     Session.update(token_sha256="elle n'existe plus").execute()
     late.continue_()
     sign_in_in_dialog(page, "infirmier")
-    stopped = page.locator("#fiche > [role=alert]")
+    stopped = page.locator("#fiche [role=alert]")
     expect(stopped).to_contain_text("L'envoi s'est arrêté.")
     expect(stopped).to_contain_text("réservée aux comptes du groupe « administration system ». Rechargez")
     page.reload()

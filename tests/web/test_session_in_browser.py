@@ -28,7 +28,10 @@ def send_now(page: Page, held: Route) -> requests.Response:
 
 
 def give(held: Route, answer: requests.Response) -> None:
-    held.fulfill(status=answer.status_code, headers=dict(answer.headers), body=answer.content)
+    headers = dict(answer.headers)
+    if "Set-Cookie" in headers:  # as the browser is given several
+        headers["Set-Cookie"] = "\n".join(answer.raw.headers.getlist("Set-Cookie"))
+    held.fulfill(status=answer.status_code, headers=headers, body=answer.content)
 
 
 def test_the_password_confirmed_during_an_upload_leaves_it_alone(page: Page, archives: Archives) -> None:

@@ -66,11 +66,24 @@ def test_a_line_on_which_nothing_moves_is_given_up(page: Page, web: WebProcess, 
     wait_for(page, held)
     page.clock.fast_forward(59_000)
     expect(page.locator("#envoi-etat")).to_have_text("Envoi en cours")
+    asked_anew = hold(page, SLICES, "HEAD")
     page.clock.fast_forward(2_000)
     expect(page.locator("#envoi-etat")).to_have_text("Connexion coupée, nouvel essai…")
     page.clock.resume()
+    wait_for(page, asked_anew).continue_()
     expect_complete(page)
     assert len(web.site.operations.web.uploads()) == 1
+
+
+def test_suspended_no_byte_leaves(page: Page, archives: Archives) -> None:
+    held = hold(page, SLICES, "PATCH", number=2)
+    choose(page, archives.large)
+    wait_for(page, held)
+    with page.expect_event("requestfailed", lambda request: request.method == "PATCH"):
+        page.click("#pause")
+    expect(page.locator("#envoi-etat")).to_have_text("Suspendu")
+    page.click("#pause")
+    expect_complete(page)
 
 
 def test_suspended_it_stays_so_while_the_line_is_cut(page: Page, web: WebProcess, archives: Archives) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.domain.unlock import encode_code
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Browser, Site, now
@@ -30,6 +31,12 @@ def words(browser: Browser, path: str) -> str:
 
 def an_hour_later() -> None:
     Session.update(created_at=now() - timedelta(hours=1)).execute()
+
+
+def test_the_menu_says_of_an_update_that_stopped_that_it_did(site: Site, admin: Browser) -> None:
+    assert 'class="pill"' not in admin.get("support").text
+    failed(site, UpdateStatus.INTERVENTION)
+    assert '<span class="pill">arrêtée</span>' in admin.get("support").text
 
 
 def test_without_a_failure_there_is_nothing_to_release(site: Site, admin: Browser) -> None:
@@ -62,7 +69,7 @@ def test_a_failure_says_all_that_there_is_to_know_and_to_do(site: Site, admin: B
 @pytest.mark.parametrize("path", ["support", "mises-a-jour/suivi"])
 def test_after_an_intervention_the_update_can_be_taken_up_again(site: Site, admin: Browser, path: str) -> None:
     number = failed(site, UpdateStatus.INTERVENTION)
-    assert f'action="/superviseur/support/reprise/{number}"' in words(admin, path)
+    assert f'action="/superviseur/support/reprise/{number}#' in words(admin, path)
     response = admin.post(f"support/reprise/{number}")
     [request] = site.operations.web.requests_after(0)
     assert (request.kind, request.payload, request.requested_by) == ("resume", {"update_id": number}, "admin")
@@ -92,7 +99,7 @@ def test_once_released_a_failure_asks_for_nothing_more(site: Site, admin: Browse
     assert "Code reçu du support" in words(admin, "mises-a-jour/suivi")
     site.engine.release_lock_of(number, "admin", now())
     page = words(admin, "mises-a-jour/suivi")
-    assert "Le support a débloqué la version 11.5.9" in page
+    assert "Le support a débloqué cette version" in page
     for word in ("verrouillée", "N'agissez pas", "Code reçu du support", "Reprendre</button>"):
         assert word not in page, word
 
@@ -105,7 +112,7 @@ def test_a_code_that_the_worker_refuses_says_why(site: Site, admin: Browser) -> 
 
 
 def test_a_request_that_never_was_or_of_another_kind_says_nothing_here(site: Site, admin: Browser) -> None:
-    other = site.operations.request_setting("update.auto.disable", "OUI", by="admin", source="import")
+    other = site.operations.request_setting("update.auto.disable", "OUI", by="admin", source=Source.IMPORT)
     site.engine.answer(other, accepted=True, now=now())
     for page in ("support", "sauvegardes", "mises-a-jour/activation"):
         for number in (other, 99999):
@@ -176,3 +183,15 @@ def test_a_stream_goes_on_through_an_update_that_was_taken_up_again(site: Site, 
     again = admin.get(f"api/updates/{number}/events", headers=stream)
     assert again.status_code == 200
     assert "rolled_back" in again.text
+
+
+def test_the_page_is_told_as_it_is_now(site: Site, admin: Browser) -> None:
+    failed(site, UpdateStatus.INTERVENTION)
+    flag = site.config.maintenance.flag
+    for up in (True, False):
+        flag.parent.mkdir(parents=True, exist_ok=True)
+        flag.touch() if up else flag.unlink()
+        page = words(admin, "support")
+        assert ("Vos utilisateurs voient : la page de maintenance." in page) is up
+        assert ("Vos utilisateurs voient : la plateforme." in page) is not up
+        assert f"<dd>{'la page de maintenance' if up else 'la plateforme'}" in words(admin, "mises-a-jour/suivi")

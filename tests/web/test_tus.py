@@ -15,7 +15,7 @@ def test_its_capabilities(admin: Browser) -> None:
     headers = admin.send("OPTIONS", "mises-a-jour/televersements").headers
     assert headers["Tus-Version"] == "1.0.0"
     assert set(headers["Tus-Extension"].split(",")) == {"creation", "checksum", "expiration", "termination"}
-    assert headers["Tus-Max-Size"] == "1000000000"
+    assert headers["Tus-Max-Size"] == "4000000000"
     assert headers["Tus-Checksum-Algorithm"] == "sha1,sha256"
 
 
@@ -40,7 +40,7 @@ def test_creation_refuses_metadata_of_another_form(admin: Browser, metadata: str
 
 
 def test_an_archive_beyond_the_limit_is_refused_before_a_byte_is_sent(admin: Browser) -> None:
-    response = admin.tus("POST", headers={"Upload-Length": "1000000001"})
+    response = admin.tus("POST", headers={"Upload-Length": "4000000001"})
     assert response.status_code == 413
     assert "max_archive_bytes" in response.json["message"]  # type: ignore[index]  # JSON by the contract
 

@@ -1,0 +1,1 @@
+"""The pages' scripts outside of a browser."""
