@@ -1,17 +1,33 @@
-"""`ospi-supervisor`, the command line on a hospital's server."""
+"""`ospi-supervisor`, the command line on a hospital's server. Each process loads its own parts alone."""
 
+import re
+import threading
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 
-from ospi_supervisor import __version__, bootstrap
-from ospi_supervisor.commands import accounts, automatic, backups, machine, support, updates
-from ospi_supervisor.commands.context import Session, pass_session
-from ospi_supervisor.config import DEFAULT_PATH
-from ospi_supervisor.console import Commands
+from ospi_supervisor import __version__
+from ospi_supervisor.commands import (
+    accounts,
+    automatic,
+    backups,
+    following,
+    hours,
+    machine,
+    own_program,
+    rehearsals,
+    support,
+    updates,
+    validation,
+)
+from ospi_supervisor.commands.context import Invocation, pass_invocation
+from ospi_supervisor.config.paths import DEFAULT_PATH, INSTANCE, path_of_instance
+from ospi_supervisor.system.console import HELP, PROCESSES, Commands
+from ospi_supervisor.system.interruption import interruptions_are_one
 
 
-@click.group(cls=Commands)
+@click.group(cls=Commands, context_settings=HELP)
 @click.version_option(__version__)
 @click.option(
     "--config",
@@ -22,24 +38,37 @@ from ospi_supervisor.console import Commands
     type=click.Path(path_type=Path),
     help="Le fichier de configuration.",
 )
+@click.option("--instance", metavar="NOM", help="Un autre Superviseur de ce serveur (/etc/ospi-supervisor-NOM).")
 @click.pass_context
-def main(context: click.Context, config_path: Path) -> None:
+def main(context: click.Context, config_path: Path, instance: str | None) -> None:
     """Superviseur OSPI : installe les versions de la plateforme, entièrement ou pas du tout."""
-    context.obj = Session(config_path)
+    if instance is not None:
+        if context.get_parameter_source("config_path") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("--config et --instance disent deux choses : gardez l'une")
+        if not re.match(INSTANCE, instance):
+            raise click.BadParameter(f"« {instance} » ne peut pas nommer une instance", param_hint="--instance")
+        config_path = path_of_instance(instance)
+    context.obj = Invocation(config_path, instance)
+    if context.invoked_subcommand not in PROCESSES and threading.current_thread() is threading.main_thread():
+        context.call_on_close(interruptions_are_one())
 
 
 @main.command()
-@pass_session
-def web(session: Session) -> None:
+@pass_invocation
+def web(invocation: Invocation) -> None:
     """Le processus web, au premier plan."""
-    bootstrap.run_web(session.config)
+    from ospi_supervisor.bootstrap.web import run_web
+
+    run_web(invocation.config)
 
 
 @main.command()
-@pass_session
-def worker(session: Session) -> None:
+@pass_invocation
+def worker(invocation: Invocation) -> None:
     """Le service de mise à jour, au premier plan."""
-    bootstrap.run_worker(session.config)
+    from ospi_supervisor.bootstrap.worker import run_worker
+
+    run_worker(invocation.config)
 
 
 for command in (
@@ -48,17 +77,26 @@ for command in (
     updates.history,
     updates.log,
     updates.cancel,
+    validation.open_command,
+    validation.go_back,
+    validation.link,
+    hours.reschedule,
+    hours.start,
+    hours.announce,
+    following.follow_command,
     support.unlock,
     support.resume,
     support.diagnostics,
     automatic.auto,
     accounts.user,
     backups.backup,
+    rehearsals.rehearse,
     machine.check,
     machine.adopt,
     machine.verify_release,
     machine.maintenance,
     machine.proxy,
     machine.systemd,
+    own_program.own,
 ):
     main.add_command(command)

@@ -1,12 +1,20 @@
 """Accounts of the supervisor: add, password, list, remove. The password comes on standard input."""
 
-import sys
 from datetime import UTC, datetime
 
 import click
 
-from ospi_supervisor.commands.context import Session, json_option, pass_session, print_json, print_table
-from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
+from ospi_supervisor.commands.context import (
+    Invocation,
+    confirm,
+    json_option,
+    pass_invocation,
+    print_json,
+    print_table,
+    yes_option,
+)
+from ospi_supervisor.domain.roles import ADMINISTRATION_SYSTEM
+from ospi_supervisor.system.console import read_password
 
 
 @click.group()
@@ -17,12 +25,12 @@ def user() -> None:
 @user.command()
 @click.argument("name")
 @click.option("--group", "groups", multiple=True, help='Un groupe, comme "administration system" ; peut être répété.')
-@pass_session
-def add(session: Session, name: str, groups: tuple[str, ...]) -> None:
+@pass_invocation
+def add(invocation: Invocation, name: str, groups: tuple[str, ...]) -> None:
     """Ajouter le compte NAME ; son mot de passe vient de l'entrée standard."""
-    session.accounts.add(name, _password(), groups, datetime.now(UTC))
+    invocation.accounts.add(name, read_password(), groups, datetime.now(UTC))
     of_groups = f"groupes : {', '.join(groups) or 'aucun'}"
-    session.record("compte ajouté", f"{name} ({of_groups})")
+    invocation.record("compte ajouté", f"{name} ({of_groups})")
     click.echo(f"Compte {name} ajouté ({of_groups}).")
     if ADMINISTRATION_SYSTEM not in groups:
         click.echo(
@@ -33,43 +41,51 @@ def add(session: Session, name: str, groups: tuple[str, ...]) -> None:
 
 @user.command()
 @click.argument("name")
-@pass_session
-def password(session: Session, name: str) -> None:
+@pass_invocation
+def password(invocation: Invocation, name: str) -> None:
     """Changer le mot de passe de NAME ; il vient de l'entrée standard. Ses sessions prennent fin."""
-    session.accounts.set_password(name, _password())
-    session.record("mot de passe changé", name)
+    invocation.accounts.set_password(name, read_password())
+    invocation.record("mot de passe changé", name)
     click.echo(f"Mot de passe de {name} changé.")
 
 
 @user.command("list")
 @json_option
-@pass_session
-def list_command(session: Session, as_json: bool) -> None:
+@pass_invocation
+def list_command(invocation: Invocation, as_json: bool) -> None:
     """Les comptes et leurs groupes."""
-    rows = [{"username": row.username, "groups": list(row.groups)} for row in session.accounts.all()]
+    accounts = invocation.accounts.all()
     if as_json:
-        print_json(rows)
+        print_json(
+            [{"username": row.username, "groups": list(row.groups), "must_renew": row.must_renew} for row in accounts]
+        )
         return
-    lines = [{**row, "groups": ", ".join(row["groups"])} for row in rows]
-    print_table({"username": "compte", "groups": "groupes"}, lines)
+    titles = {"username": "compte", "groups": "groupes", "password": "mot de passe"}
+    print_table(
+        titles,
+        [
+            {
+                "username": row.username,
+                "groups": ", ".join(row.groups),
+                "password": "à remplacer (user password)" if row.must_renew else "",
+            }
+            for row in accounts
+        ],
+    )
 
 
 @user.command()
 @click.argument("name")
-@pass_session
-def remove(session: Session, name: str) -> None:
+@yes_option
+@pass_invocation
+def remove(invocation: Invocation, name: str, yes: bool) -> None:
     """Retirer le compte NAME ; ses sessions prennent fin."""
-    session.accounts.remove(name)
-    session.record("compte retiré", name)
+    confirm(yes)
+    invocation.accounts.remove(name)
+    invocation.record("compte retiré", name)
     click.echo(f"Compte {name} retiré.")
-    if not any(row.is_administrator for row in session.accounts.all()):
+    if not any(row.is_administrator for row in invocation.accounts.all()):
         click.echo(
             "Plus aucun compte n'a accès à Superviseur ; ajoutez-en un :"
             f' ospi-supervisor user add NOM --group "{ADMINISTRATION_SYSTEM}"'
         )
-
-
-def _password() -> str:
-    if sys.stdin.isatty():
-        return str(click.prompt("Mot de passe", hide_input=True, confirmation_prompt=True))
-    return sys.stdin.readline().rstrip("\n")

@@ -1,13 +1,15 @@
 """The machine and the platform: check, adopt, verify-release, maintenance, proxy, systemd."""
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import click
 
-from ospi_supervisor.checks import Level
-from ospi_supervisor.commands.context import Session, json_option, pass_session, print_json
-from ospi_supervisor.errors import RefusedError
+from ospi_supervisor.commands.context import Invocation, json_option, pass_invocation, print_json
+from ospi_supervisor.domain.findings import Finding, Grade
+from ospi_supervisor.domain.proxies import KINDS, Kind
+from ospi_supervisor.domain.words import counted
+from ospi_supervisor.errors import RefusedError, SupervisorError, in_words
 
 CHANGES = {"missing": "absent", "changed": "modifié", "added": "ajouté"}
 SWITCHED = {
@@ -15,43 +17,89 @@ SWITCHED = {
     False: ("page de maintenance retirée", "retrait de la page de maintenance non abouti"),
 }
 """What is recorded of the switch by hand: that it was done, or that it was not."""
-MARKS = {Level.OK: "ok   ", Level.WARNING: "avis ", Level.ERROR: "FAUX "}
+MARKS = {Grade.OK: "ok   ", Grade.WARNING: "avis ", Grade.ERROR: "FAUX "}
 
 
 @click.command()
 @json_option
-@pass_session
-def check(session: Session, as_json: bool) -> None:
-    """Contrôler la configuration et la machine ; 1 si quelque chose ne va pas."""
-    findings = session.administration.check()
+@click.option("--nagios", "for_nagios", is_flag=True, help="Une ligne avec ses mesures, pour Nagios ; sort de 0 à 3.")
+@pass_invocation
+def check(invocation: Invocation, as_json: bool, for_nagios: bool) -> None:
+    """Contrôler la configuration, la machine et ce qui tourne ; 1 si quelque chose ne va pas."""
+    if for_nagios:
+        click.get_current_context().exit(_tell_nagios(invocation))
+    findings = [*invocation.administration.check(), *_own_databases(invocation)]
     if as_json:
         print_json([{"check": item.check, "level": item.level.value, "message": item.message} for item in findings])
     else:
         for item in findings:
             click.echo(f"{MARKS[item.level]} {item.message}")
-    wrong = sum(item.level is Level.ERROR for item in findings)
+    wrong = sum(item.level is Grade.ERROR for item in findings)
     if wrong:
-        raise RefusedError(f"{wrong} points à corriger")
+        raise RefusedError(counted(wrong, "point à corriger", "points à corriger"))
+
+
+def _tell_nagios(invocation: Invocation) -> int:
+    """Print its line; the exit status. What cannot be looked at at all is UNKNOWN."""
+    from ospi_supervisor.domain.nagios import State, line, state_of, summary
+
+    try:
+        figures = invocation.administration.figures()  # as root: what follows may become the web account
+        findings = [*invocation.administration.check(), *_own_databases(invocation)]
+    except (SupervisorError, OSError) as error:
+        click.echo(line(State.UNKNOWN, in_words(error), {}))
+        return State.UNKNOWN
+    state = state_of(findings)
+    figures |= {level.value: str(sum(item.level is level for item in findings)) for level in Grade}
+    click.echo(line(state, summary(findings), figures))
+    return state
+
+
+def _own_databases(invocation: Invocation) -> Iterator[Finding]:
+    """What the supervisor's own databases are like; nothing of one that was not made yet."""
+    paths = invocation.config.paths
+    for name, path, look in (("accounts", paths.web_db, _accounts), ("engine", paths.engine_db, _engine)):
+        if path.exists():
+            try:
+                yield Finding(name, *look(invocation))
+            except (SupervisorError, OSError) as error:
+                yield Finding(name, Grade.ERROR, in_words(error))
+
+
+def _accounts(invocation: Invocation) -> tuple[Grade, str]:
+    old = [account.username for account in invocation.accounts.all() if account.must_renew]
+    if not old:
+        return Grade.OK, "comptes du Superviseur lus"
+    return Grade.WARNING, f"mots de passe à remplacer : {', '.join(old)} ; « ospi-supervisor user password NOM »"
+
+
+def _engine(invocation: Invocation) -> tuple[Grade, str]:
+    invocation.operations.reader.active_update()
+    return Grade.OK, "mises à jour du Superviseur lues"
 
 
 @click.command()
 @click.argument("version")
 @click.option("--writable", multiple=True, help="Un dossier de la version où la plateforme écrit ; peut être répété.")
-@pass_session
-def adopt(session: Session, version: str, writable: tuple[str, ...]) -> None:
+@json_option
+@pass_invocation
+def adopt(invocation: Invocation, version: str, writable: tuple[str, ...], as_json: bool) -> None:
     """Relever ce que « current » contient comme étant la version VERSION (premier déploiement)."""
-    with session.recording_failure("relevé de version non abouti", version):
-        entries = session.administration.adopt(version, writable)
-    session.record("version relevée", version)
-    click.echo(f"Version {version} relevée : {entries} fichiers et dossiers.")
+    with invocation.recording_failure("relevé de version non abouti", version):
+        entries = invocation.administration.adopt(version, writable)
+    invocation.record("version relevée", version)
+    if as_json:
+        print_json({"version": version, "entries": entries})
+    else:
+        click.echo(f"Version {version} relevée : {entries} fichiers et dossiers.")
 
 
 @click.command("verify-release")
 @json_option
-@pass_session
-def verify_release(session: Session, as_json: bool) -> None:
+@pass_invocation
+def verify_release(invocation: Invocation, as_json: bool) -> None:
     """Comparer la version installée à son index ; 1 si elle en diffère."""
-    differences = session.administration.verify_release()
+    differences = invocation.administration.verify_release()
     if as_json:
         print_json([{"path": item.path, "difference": item.change.value} for item in differences])
     else:
@@ -70,59 +118,69 @@ def maintenance() -> None:
 
 @maintenance.command("status")
 @json_option
-@pass_session
-def maintenance_status(session: Session, as_json: bool) -> None:
-    """Dire si la page est en place."""
-    on = session.operations.status()["maintenance"]
+@pass_invocation
+def maintenance_status(invocation: Invocation, as_json: bool) -> None:
+    """Dire si la page est en place, et ce que voient les utilisateurs."""
+    on = invocation.operations.status()["maintenance"]
     if as_json:
         print_json({"maintenance": on})
     else:
         click.echo("en place" if on else "non")
+        if (state := invocation.administration.page_disagreement()) is not None:
+            click.echo(f"attention : {state}", err=True)
 
 
 @maintenance.command("on")
 @click.option("--force", is_flag=True, help="Même pendant une mise à jour ; ce sera tracé.")
-@pass_session
-def maintenance_on(session: Session, force: bool) -> None:
+@pass_invocation
+def maintenance_on(invocation: Invocation, force: bool) -> None:
     """Mettre la page en place."""
-    _switch(session, True, force)
+    _switch(invocation, True, force)
 
 
 @maintenance.command("off")
 @click.option("--force", is_flag=True, help="Même pendant une mise à jour ; ce sera tracé.")
-@pass_session
-def maintenance_off(session: Session, force: bool) -> None:
+@pass_invocation
+def maintenance_off(invocation: Invocation, force: bool) -> None:
     """Retirer la page."""
-    _switch(session, False, force)
+    _switch(invocation, False, force)
 
 
-def _switch(session: Session, on: bool, force: bool) -> None:
+@maintenance.command("page")
+@pass_invocation
+def maintenance_page(invocation: Invocation) -> None:
+    """Écrire la page dans son dossier, sans la montrer : le serveur mandataire la lit aussi quand tout est arrêté."""
+    invocation.administration.write_page()
+    click.echo(f"Page de maintenance écrite dans {invocation.config.maintenance.page_dir}")
+
+
+def _switch(invocation: Invocation, on: bool, force: bool) -> None:
     done, not_done = SWITCHED[on]
     forced = "forcé" if force else ""
-    with session.recording_failure(not_done, forced):
-        session.administration.maintenance(on, force=force)
-    session.record(done, forced)
+    with invocation.recording_failure(not_done, forced):
+        invocation.administration.maintenance(on, force=force)
+    invocation.record(done, forced)
     click.echo("La page de maintenance est en place." if on else "La page de maintenance est retirée.")
 
 
 @click.command()
-@click.argument("server", type=click.Choice(["nginx", "apache", "caddy"]))
-@pass_session
-def proxy(session: Session, server: Literal["nginx", "apache", "caddy"]) -> None:
+@click.argument("server", type=click.Choice(KINDS))
+@pass_invocation
+def proxy(invocation: Invocation, server: Kind) -> None:
     """Écrire la configuration du serveur mandataire, à inclure dans la vôtre."""
-    click.echo(session.administration.proxy(server), nl=False)
+    click.echo(invocation.administration.proxy(server), nl=False)
 
 
 @click.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
-@pass_session
-def systemd(session: Session, folder: Path | None) -> None:
+@pass_invocation
+def systemd(invocation: Invocation, folder: Path | None) -> None:
     """Écrire les unités systemd dans FOLDER, ou les montrer."""
-    for name, text in session.administration.systemd_units(session.config_path.resolve()).items():
+    for name, text in invocation.administration.systemd_units(invocation.config_path.resolve()).items():
         if folder is None:
             click.echo(f"# {name}\n{text}")
         else:
             (folder / name).write_text(text, encoding="utf-8")
             click.echo(str(folder / name))
     if folder is not None:
-        session.record("unités systemd écrites", str(folder))
+        invocation.record("unités systemd écrites", str(folder))

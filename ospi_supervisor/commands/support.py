@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from ospi_supervisor.commands.context import Session, json_option, pass_session, print_json
-from ospi_supervisor.commands.updates import existing, follow, wait_for_answer
+from ospi_supervisor.commands.context import Invocation, json_option, pass_invocation, print_json
+from ospi_supervisor.commands.following import existing, follow, wait_for_answer
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.files import write_atomically
-from ospi_supervisor.store.database import LAST_NUMBER
+from ospi_supervisor.domain.requests import LAST_NUMBER, Source
+from ospi_supervisor.system.files import write_atomically
 
 SOUND = frozenset({UpdateStatus.SUCCEEDED, UpdateStatus.ROLLED_BACK})
 """How an update that was taken up again is to end."""
@@ -18,14 +18,14 @@ SOUND = frozenset({UpdateStatus.SUCCEEDED, UpdateStatus.ROLLED_BACK})
 @click.argument("code", nargs=-1)
 @click.option("--challenge", is_flag=True, help="Montrer la demande à envoyer au support.")
 @json_option
-@pass_session
-def unlock(session: Session, code: tuple[str, ...], challenge: bool, as_json: bool) -> None:
+@pass_invocation
+def unlock(invocation: Invocation, code: tuple[str, ...], challenge: bool, as_json: bool) -> None:
     """Débloquer la version qui a échoué, par le CODE que le support a donné."""
     if challenge == bool(code):
         raise click.UsageError("donnez soit le code du support, soit --challenge")
     if as_json and not challenge:
         raise click.UsageError("--json va avec --challenge")
-    operations = session.operations
+    operations = invocation.operations
     if challenge:
         challenges = operations.challenges()
         if as_json:
@@ -33,8 +33,8 @@ def unlock(session: Session, code: tuple[str, ...], challenge: bool, as_json: bo
         else:
             click.echo("\n".join(challenges))
         return
-    request = operations.request_unlock(" ".join(code), by=session.person, source="shell")
-    session.record("code de déblocage du support donné", f"demande {request}")
+    request = operations.request_unlock(" ".join(code), by=invocation.person, source=Source.SHELL)
+    invocation.record("code de déblocage du support donné", f"demande {request}")
     update = wait_for_answer(operations, request)
     click.echo(f"Version débloquée : l'échec de la mise à jour n° {update} n'empêche plus rien.")
 
@@ -42,14 +42,14 @@ def unlock(session: Session, code: tuple[str, ...], challenge: bool, as_json: bo
 @click.command()
 @click.argument("update_id", metavar="ID", type=click.IntRange(1, LAST_NUMBER))
 @click.option("--wait", is_flag=True, help="Suivre jusqu'à la fin ; 0 seulement si la plateforme est rouverte.")
-@pass_session
-def resume(session: Session, update_id: int, wait: bool) -> None:
+@pass_invocation
+def resume(invocation: Invocation, update_id: int, wait: bool) -> None:
     """Reprendre la mise à jour ID là où elle s'est arrêtée en attente d'une intervention."""
-    operations = session.operations
+    operations = invocation.operations
     existing(operations, update_id)
     after = operations.reader.last_event_id()
-    request = operations.request_resume(update_id, by=session.person, source="shell")
-    session.record("reprise demandée", f"mise à jour {update_id}, demande {request}")
+    request = operations.request_resume(update_id, by=invocation.person, source=Source.SHELL)
+    invocation.record("reprise demandée", f"mise à jour {update_id}, demande {request}")
     wait_for_answer(operations, request)
     if wait:
         follow(operations, update_id, after, SOUND)
@@ -59,13 +59,13 @@ def resume(session: Session, update_id: int, wait: bool) -> None:
 
 @click.command()
 @click.argument("file", metavar="FILE.zip", type=click.Path(dir_okay=False, path_type=Path))
-@pass_session
-def diagnostics(session: Session, file: Path) -> None:
+@pass_invocation
+def diagnostics(invocation: Invocation, file: Path) -> None:
     """Réunir dans FILE.zip ce que le support demande, sans aucun secret ; même plateforme et service web arrêtés."""
     try:
-        write_atomically(file.absolute(), session.diagnostics.bundle(), mode=0o600)
+        write_atomically(file.absolute(), invocation.diagnostics.bundle(), mode=0o600)
     except OSError as error:
         error.filename = str(file)  # rather than the name that it has while it is written
         raise
-    click.echo(f"{file} : à envoyer au support, {session.config.support.email}")
-    session.record_if_possible("diagnostic réuni", str(file))
+    click.echo(f"{file} : à envoyer au support, {invocation.config.support.email}")
+    invocation.record_if_possible("diagnostic réuni", str(file))

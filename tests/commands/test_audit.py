@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.engine.lock import update_lock
+from ospi_supervisor.system.lock import update_lock
 from tests.commands.conftest import Shell
 from tests.support.site import Archives, Site
 
@@ -54,7 +54,7 @@ def test_a_restoration_that_was_asked_for_says_how_it_ended(shell: Shell, site: 
     assert shell("backup", "create").exit_code == 0
     name = traced(site)[0][1]
     with update_lock(site.config.paths.update_lock):
-        assert shell("backup", "restore", name).exit_code == 1
+        assert shell("backup", "restore", name, "--yes").exit_code == 1
     assert traced(site)[1:] == [
         ("restauration demandée", name, True),
         ("restauration non aboutie", f"{name} : {BUSY}", False),
@@ -109,7 +109,7 @@ def test_an_import_without_the_notice_or_at_the_wrong_time_is_recorded_as_refuse
 
 
 def test_a_cancellation_is_recorded(shell: Shell, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ospi_supervisor.commands.updates.WORKER_PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("ospi_supervisor.commands.following.WORKER_PATIENCE_SECONDS", 0)
     number = site.update(UpdateStatus.RUNNING)
     assert shell("cancel", number).exit_code == 1  # nobody answers: there is no worker here
     assert traced(site) == [("annulation demandée", f"mise à jour {number}, demande 1", True)]

@@ -3,7 +3,7 @@
 import json
 import re
 
-from ospi_supervisor.bootstrap import make_administration
+from ospi_supervisor.bootstrap.administration import make_administration
 from tests.commands.conftest import Shell
 from tests.support.site import INSTALLED, Site
 

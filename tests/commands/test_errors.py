@@ -7,7 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from ospi_supervisor.console import Commands
+from ospi_supervisor.system.console import Commands
 from tests.commands.conftest import Shell
 
 
@@ -38,8 +38,11 @@ def test_a_bundle_for_a_folder_that_does_not_exist_is_refused_in_one_line(shell:
     [
         (PermissionError(errno.EACCES, "Permission denied", "/root/x"), "/root/x : droits insuffisants"),
         (OSError(errno.ENOSPC, "No space left", "/x"), "plus d'espace sur le disque (/x) ; libérez-en"),
-        (OSError(errno.EIO, "Input/output error"), "erreur du système ([Errno 5] Input/output error) ; contactez"),
-        (FileNotFoundError(errno.ENOENT, "No such file", b"/\xff"), "/? : fichier ou dossier introuvable"),
+        (
+            OSError(errno.EIO, "Input/output error"),
+            "erreur du système : le disque ne répond plus ou est abîmé",
+        ),
+        (FileNotFoundError(errno.ENOENT, "No such file", b"/\xff"), "/\\xff : fichier ou dossier introuvable"),
     ],
 )
 def test_an_error_of_the_system_is_one_line(error: OSError, words: str) -> None:

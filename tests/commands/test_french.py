@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from ospi_supervisor.console import FRENCH
+from ospi_supervisor.system.console import FRENCH
 from tests.commands.conftest import Shell
 
 

@@ -1,12 +1,15 @@
 """Updates from the shell: one word for one thing, and a journal that can be read."""
 
+import json
 import re
+from datetime import timedelta
 
 import pytest
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus
+from ospi_supervisor.domain.validation import Decision, Verdict
 from tests.commands.conftest import Shell
-from tests.support.site import Site
+from tests.support.site import Site, now
 
 
 @pytest.mark.parametrize("command", ["log", "cancel", "resume"])
@@ -43,3 +46,24 @@ def test_a_number_that_no_update_can_have_is_wrong_usage(shell: Shell, command: 
     result = shell(command, 10**30)
     assert result.exit_code == 2
     assert "n'est pas dans l'intervalle" in result.stderr
+
+
+def test_the_state_says_by_its_exit_status_that_the_worker_is_down(shell: Shell, site: Site) -> None:
+    down = shell("status", "--json")
+    assert (down.exit_code, json.loads(down.stdout)["worker"]) == (1, "down")
+    assert "systemctl start ospi-supervisor-worker" in down.stderr
+    site.engine.beat(now(), 1)
+    assert shell("status").exit_code == 0
+
+
+def test_the_state_says_what_waits_to_be_validated_and_until_when(shell: Shell, site: Site) -> None:
+    number, until = site.update(), (now() + timedelta(hours=1)).isoformat()
+    site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    site.engine.beat(now(), 1)
+    assert json.loads(shell("status", "--json").stdout)["waiting"] is None
+    site.engine.set_phase(number, Phase.VALIDATE, status=PhaseStatus.DOING, started_at=now(), facts={"until": until})
+    assert json.loads(shell("status", "--json").stdout)["waiting"] == {"for": "validation", "until": until}
+    said = shell("status").stdout
+    assert all(f"{command} {number} »" in said for command in ("ospi-supervisor link", "open", "go-back"))
+    site.engine.decide(number, Decision(verdict=Verdict.OPEN, by="carla"))
+    assert json.loads(shell("status", "--json").stdout)["waiting"] is None

@@ -1,0 +1,20 @@
+"""The rehearsal of an archive, without installing it."""
+
+from pathlib import Path
+
+import click
+
+from ospi_supervisor.commands.context import Invocation, pass_invocation
+
+
+@click.command()
+@click.argument("archive", metavar="FICHIER", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@pass_invocation
+def rehearse(invocation: Invocation, archive: Path) -> None:
+    """Jouer une archive sur un double de la plateforme, sans l'installer ; 1 si elle échoue ou n'a pu être jouée."""
+    from ospi_supervisor.administration.rehearsing import check_played
+    from ospi_supervisor.bootstrap.rehearsing import make_rehearsing
+
+    verdict = make_rehearsing(invocation.config).run(archive, invocation.person, click.echo)
+    invocation.record_if_possible("répétition d'une archive", f"{archive.name} : {verdict.outcome}")
+    check_played(verdict)

@@ -1,0 +1,42 @@
+"""A command loads what it needs: seconds of processor are what scripts and probes that call it often pay."""
+
+import subprocess
+import sys
+
+import pytest
+
+LOADED = """
+import sys
+from ospi_supervisor.cli import main
+if sys.argv[1:] == ["status"]:
+    import ospi_supervisor.config.tables, ospi_supervisor.operations.status, ospi_supervisor.store.engine_reader
+else:
+    main(sys.argv[1:], standalone_mode=False)
+print("\\n".join(sys.modules))
+"""
+HEAVY = {
+    "urllib3",
+    "psutil",
+    "packaging.specifiers",
+    "playhouse",
+    "concurrent.futures",
+    "tuf",
+    "flask",
+    "huey",
+    "backports.zstd",
+}
+"""What acts, migrates, fetches or serves."""
+
+
+@pytest.mark.parametrize(
+    ("command", "unloaded"),
+    [("--help", HEAVY | {"peewee", "msgspec", "logging"}), ("status", HEAVY)],
+)
+def test_a_command_that_only_tells_loads_nothing_that_acts(command: str, unloaded: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, command], check=True, stdout=subprocess.PIPE, text=True, timeout=60
+    )
+
+    loaded = set(done.stdout.splitlines())
+    assert "ospi_supervisor.cli" in loaded
+    assert not loaded & unloaded
