@@ -1,4 +1,5 @@
-"""`python -m demo`: the whole system on one port. OSPI_DEMO_PORT and OSPI_DEMO_DIR move it."""
+"""`python -m demo`: the whole system on one port. OSPI_DEMO_PORT and OSPI_DEMO_DIR move it; OSPI_DEMO_OWN_HOST=1
+gives the supervisor a host name of its own."""
 
 import argparse
 import os
@@ -19,7 +20,7 @@ def main() -> None:
     if options.reset:
         reset(folder)
     else:
-        start(folder, int(port))
+        start(folder, int(port), own_host=os.environ.get("OSPI_DEMO_OWN_HOST") == "1")
 
 
 main()

@@ -7,7 +7,15 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from werkzeug.middleware.http_proxy import ProxyMiddleware
 from werkzeug.wrappers import Request, Response
 
+from ospi_supervisor.config.tables import MaintenanceTable
+from ospi_supervisor.platform.invitations import COOKIE, SECRET
+
 RETRY_AFTER = "10"
+ANNOUNCING = {
+    "/maintenance/annonce.json": ("annonce.json", "application/json"),
+    "/maintenance/annonce.js": ("annonce.js", "text/javascript"),
+}
+"""What tells of an interruption to come: files, in maintenance or not."""
 UNAVAILABLE = """<!doctype html>
 <html lang="fr"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Service indisponible</title>
@@ -25,12 +33,20 @@ class Gate:
         self._application = application
         self._flag = flag
         self._page_dir = page_dir
+        self._invitations = MaintenanceTable(flag=flag, page_dir=page_dir).invitations
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """One request."""
-        if not self._flag.exists():
+        if (file := ANNOUNCING.get(environ["PATH_INFO"])) is not None:
+            return self._file(*file)(environ, start_response)
+        if not self._flag.exists() or self._is_invited(Request(environ)):
             return self._application(environ, start_response)
         return self._page(Request(environ))(environ, start_response)
+
+    def _is_invited(self, request: Request) -> bool:
+        """Whether the request brings the secret of a validation; nothing else is looked for among the files."""
+        secret = request.cookies.get(COOKIE, "")
+        return SECRET.match(secret) is not None and (self._invitations / secret).is_file()
 
     def _page(self, request: Request) -> Response:
         if request.path == "/maintenance/status.json":
@@ -40,6 +56,14 @@ class Gate:
             response.headers["Retry-After"] = RETRY_AFTER
         response.headers["Cache-Control"] = "no-store"
         response.headers["X-OSPI-Maintenance"] = "1"
+        return response
+
+    def _file(self, name: str, kind: str) -> Response:
+        try:
+            response = Response((self._page_dir / name).read_bytes(), 200, mimetype=kind)
+        except FileNotFoundError:
+            response = Response("{}", 404, mimetype="application/json")
+        response.headers["Cache-Control"] = "no-store"
         return response
 
     def _status(self) -> Response:

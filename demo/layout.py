@@ -10,13 +10,71 @@ from ospi_supervisor.platform.machine import operating_system
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 HOST = "127.0.0.1"
+OWN_HOST = "superviseur.localhost"
+"""What browsers resolve to this machine by themselves."""
+
+CONFIGURATION = """\
+# Configuration de la démonstration, écrite à chaque démarrage par « make demo ».
+[supervisor]
+state_dir = {state}
+listen = "{host}:{port}"
+trusted_proxies = []
+{own_host}
+secure_cookies = false  # la démonstration est servie en HTTP, sur cette machine seulement
+
+[platform]
+product = "{product}"
+name = "Portail BI"
+root = {platform}
+public_url = "{url}/"
+health_url = "http://{host}:{portal_port}/health"
+data_dirs = [{data}]
+health_timeout = 30.0
+
+[[platform.services]]
+name = "portail"
+start = {start}
+stop = {stop}
+status = {status}
+
+[[platform.databases]]
+name = "portail"
+url = {database}
+
+[maintenance]
+flag = {flag}
+page_dir = {page}
+contact = "Service informatique de la démonstration, poste 4242"
+
+[backup]
+directory = {backups}
+
+[rehearsal]
+mode = "when_possible"
+
+[trust]
+root = {trust}
+support_key = {support_key}
+
+# Le serveur de mise à jour du système de cette machine est celui de la démonstration.
+[automatic_update]
+hosts = {{ {system} = "http://{host}:{vendor_port}/repository/" }}
+
+# Abaissés pour la démonstration : l'éditeur demande 4 cœurs, 8 Go de mémoire et 30 % de disque libre.
+[prerequisites]
+cores = 1
+memory_gb = 1
+free_disk_percent = 2
+"""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The demonstration's folder, absolute; nothing is written outside."""
+    """The demonstration's folder, absolute; nothing is written outside. With `own_host`, the supervisor has an origin
+    of its own, as a server's is advised to have."""
 
     root: Path
+    own_host: bool = False
 
     @property
     def document(self) -> Path:
@@ -115,60 +173,32 @@ class Layout:
 
     def config_text(self, port: int, portal_port: int, vendor_port: int) -> str:
         """The configuration file: thresholds lowered, so that any machine can run the demonstration."""
-        url = f"http://{HOST}:{port}"
-        commands = {
-            action: _toml(shlex.join(self.service_command(action, portal_port)))
-            for action in ("start", "stop", "status")
+        own_host = "# public_url : OSPI_DEMO_OWN_HOST=1 donne au Superviseur son propre nom d'hôte"
+        if self.own_host:
+            own_host = f'public_url = "http://{OWN_HOST}:{port}"'
+        values: dict[str, Path | str] = {
+            "state": self.state,
+            "platform": self.platform,
+            "data": self.data,
+            "database": f"sqlite:///{self.data / 'portail.db'}",
+            "flag": self.maintenance / "flag",
+            "page": self.maintenance / "page",
+            "backups": self.backups,
+            "trust": self.vendor / "keys" / "root.json",
+            "support_key": self.vendor / "keys" / "support.pub.pem",
+            "system": operating_system().id,
+            **{way: shlex.join(self.service_command(way, portal_port)) for way in ("start", "stop", "status")},
         }
-        return f"""\
-# Configuration de la démonstration, écrite à chaque démarrage par « make demo ».
-[supervisor]
-state_dir = {_toml(self.state)}
-listen = "{HOST}:{port}"
-trusted_proxies = []
-secure_cookies = false  # la démonstration est servie en HTTP, sur cette machine seulement
-
-[platform]
-product = "{PRODUCT}"
-name = "Portail BI"
-root = {_toml(self.platform)}
-public_url = "{url}/"
-health_url = "http://{HOST}:{portal_port}/health"
-data_dirs = [{_toml(self.data)}]
-health_timeout = 30.0
-
-[[platform.services]]
-name = "portail"
-start = {commands["start"]}
-stop = {commands["stop"]}
-status = {commands["status"]}
-
-[[platform.databases]]
-name = "portail"
-url = {_toml(f"sqlite:///{self.data / 'portail.db'}")}
-
-[maintenance]
-flag = {_toml(self.maintenance / "flag")}
-page_dir = {_toml(self.maintenance / "page")}
-contact = "Service informatique de la démonstration, poste 4242"
-
-[backup]
-directory = {_toml(self.backups)}
-
-[trust]
-root = {_toml(self.vendor / "keys" / "root.json")}
-support_key = {_toml(self.vendor / "keys" / "support.pub.pem")}
-
-# Le serveur de mise à jour du système de cette machine est celui de la démonstration.
-[automatic_update]
-hosts = {{ {_toml(operating_system().id)} = "http://{HOST}:{vendor_port}/repository/" }}
-
-# Abaissés pour la démonstration : l'éditeur demande 4 cœurs, 8 Go de mémoire et 30 % de disque libre.
-[prerequisites]
-cores = 1
-memory_gb = 1
-free_disk_percent = 2
-"""
+        return CONFIGURATION.format(
+            **{name: _toml(value) for name, value in values.items()},
+            host=HOST,
+            port=port,
+            portal_port=portal_port,
+            vendor_port=vendor_port,
+            url=f"http://{HOST}:{port}",
+            product=PRODUCT,
+            own_host=own_host,
+        )
 
 
 def _toml(value: Path | str) -> str:

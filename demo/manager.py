@@ -33,10 +33,10 @@ from demo.prepare import (
     write_config,
 )
 from demo.service import PortalService
-from ospi_supervisor.config import load_config
-from ospi_supervisor.files import write_atomically
+from ospi_supervisor.config.tables import load_config
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
+from ospi_supervisor.system.files import write_atomically
 
 READY_SECONDS = 30.0
 STOP_SECONDS = 20.0
@@ -52,6 +52,7 @@ class Demo:
         self._prepared = prepared
         self._url = f"http://{HOST}:{port}"
         self._vendor_url = f"http://{HOST}:{prepared.vendor_port}/"
+        self._supervisor_url = load_config(layout.config).supervisor_address
         self._port = port
         self._portal = PortalService(layout.platform, layout.data, layout.run, prepared.portal_port)
         self._children: list[Child] = []
@@ -135,7 +136,7 @@ class Demo:
         pids: dict[str, int | None] = {child.name: child.pid() for child in self._children}
         document: dict[str, object] = {
             "url": self._url,
-            "supervisor_url": f"{self._url}/superviseur",
+            "supervisor_url": self._supervisor_url,
             "vendor_url": self._vendor_url,
             "admin": {"username": ADMINISTRATOR, "password": self._prepared.passwords[ADMINISTRATOR]},
             "user": {"username": USER, "password": self._prepared.passwords[USER]},
@@ -159,16 +160,18 @@ class Demo:
         unlock_code = _command("ospi-release", "unlock-code", "--key", self._layout.support_key, "DEMANDE")
         return f"""
 La démonstration est prête :  {self._url}/
-La roue crantée mène au superviseur :  {self._url}/superviseur/
+La roue crantée mène au superviseur :  {self._supervisor_url}/
 
 Comptes du superviseur (« {ADMINISTRATOR} » est administrateur, « {USER} » ne l'est pas) :
 {accounts}
 
-Archives à importer (« good » installe la version 11.6.0, les autres sont refusées ou échouent) :
+Archives à importer, dans cet ordre : « failing_rehearsal » échoue en répétition, et les utilisateurs n'en voient rien ;
+« failing_migration » échoue pour de bon et se défait ; « good » installe la version 11.6.0. Les autres sont refusées :
 {archives}
 
 Espace utilisateur de l'éditeur (« {CUSTOMER} », {passwords[CUSTOMER]}) :  {self._vendor_url}
-La version 11.6.0 y est publiée : OUI dans Paramètres, puis cette commande l'installe sans import :
+La version 11.6.0 y est publiée ; ces commandes l'installent sans import, comme le ferait la nuit :
+  {supervisor} auto set update.auto.disable OUI
   {supervisor} auto run
 
 Ligne de commande :
@@ -180,9 +183,9 @@ Après un échec, la demande de déblocage de la version, puis le code que donne
 Seuils des prérequis abaissés pour la démonstration. Ctrl-C arrête tout ; « make demo-reset » oublie tout."""
 
 
-def start(root: Path, port: int) -> None:
+def start(root: Path, port: int, *, own_host: bool = False) -> None:
     """Run the demonstration of the folder `root` in the foreground, until a signal; SystemExit says what is wrong."""
-    layout = Layout(root.resolve())
+    layout = Layout(root.resolve(), own_host)
     layout.root.mkdir(parents=True, exist_ok=True)
     with _alone(layout), _signals() as stopping:
         _check_free(port)

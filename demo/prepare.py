@@ -14,11 +14,11 @@ from pathlib import Path
 from demo.layout import HOST, REPOSITORY, Layout
 from demo.samples import INSTALLED, PRODUCT, Vendor, write_release
 from demo.seed import write_data
-from ospi_supervisor.files import write_atomically
-from ospi_supervisor.publisher.area.customers import Customers
+from ospi_supervisor.domain.roles import ADMINISTRATION_SYSTEM
+from ospi_supervisor.publisher.customer_area.customers import Customers
 from ospi_supervisor.publisher.publication import refresh
 from ospi_supervisor.publisher.repository import Repository
-from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
+from ospi_supervisor.system.files import write_atomically
 
 ADMINISTRATOR, USER, CUSTOMER = "admin", "utilisateur", "chu-demonstration"
 

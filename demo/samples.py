@@ -22,7 +22,7 @@ from ospi_supervisor.publisher.repository import Repository
 
 PORTAL = Path(__file__).resolve().parent / "portal"
 PRODUCT = "portail-bi"
-INSTALLED, GOOD, FAILING = "11.5.0", "11.6.0", "11.5.9"
+INSTALLED, GOOD, FAILING, FAILING_EARLY = "11.5.0", "11.6.0", "11.5.9", "11.5.8"
 HOOKS = (
     Hook(phase=HookPhase.STAGE, name="10-referentiel", timeout=300, title="Référentiel national"),
     Hook(phase=HookPhase.MIGRATE, name="20-migration", timeout=600, title="Migration des données"),
@@ -55,7 +55,7 @@ class Vendor:
         self.archives.mkdir(parents=True)
         init_keys(self.keys, self._now)
         init_keys(self._foreign_keys, self._now)
-        for version in (INSTALLED, GOOD, FAILING):
+        for version in (INSTALLED, GOOD, FAILING, FAILING_EARLY):
             write_release(self.folder / version, version)
         good = self._build("good", GOOD)
         return {
@@ -66,6 +66,7 @@ class Vendor:
             "downgrade": self._build("downgrade", "11.4.0"),
             "platform_too_old": self._build("platform_too_old", "12.0.0", requires=">=11.9.0"),
             "wrong_product": self._build("wrong_product", GOOD, product="portail-rh"),
+            "failing_rehearsal": self._build("failing_rehearsal", FAILING_EARLY),
             "failing_migration": self._build("failing_migration", FAILING),
             "decompressed": self._altered(good, "decompressed", unpacked_and_packed_again),
         }
@@ -83,7 +84,7 @@ class Vendor:
     ) -> Path:
         """A well-made archive; a version without a tree of its own holds that of the good one."""
         output = self._file(name, product, version)
-        tree = self.folder / (version if version in (INSTALLED, FAILING) else GOOD)
+        tree = self.folder / (version if version in (INSTALLED, FAILING, FAILING_EARLY) else GOOD)
         notice = self.folder / f"notice-{version}.pdf"
         write_notice(notice, version)
         sources = Sources(payload=tree, notice=notice, hooks=None, keys=keys or self.keys, expires=self._expires)

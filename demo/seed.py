@@ -29,6 +29,11 @@ GROUPS = {
     "23M20": ("Autres symptômes et motifs de recours aux soins", "Médecine interne", 3.4),
 }
 LEVELS = "1234"
+USUAL_DAYS = [
+    (prefix + level, usual * (0.7 + 0.35 * int(level))) for prefix, (_, _, usual) in GROUPS.items() for level in LEVELS
+]
+"""Each group at each level, and how long its stays usually are."""
+REFERENCE_STAYS = range(3, 901)
 
 TABLES = """
 CREATE TABLE ghm (code TEXT PRIMARY KEY, libelle TEXT NOT NULL);
@@ -91,7 +96,5 @@ def write_reference(path: Path, version: str) -> None:
 
 def _reference_of_a_hospital(draw: random.Random) -> Iterator[tuple[str, str, int, str]]:
     hospital = f"{draw.randint(10**8, 10**9 - 1)}"
-    for prefix, (_, _, usual) in GROUPS.items():
-        for level in LEVELS:
-            days = usual * (0.7 + 0.35 * int(level)) * draw.uniform(0.7, 1.35)
-            yield hospital, prefix + level, draw.randint(3, 900), f"{days:.4f}"
+    for (group, usual), stays in zip(USUAL_DAYS, draw.choices(REFERENCE_STAYS, k=len(USUAL_DAYS)), strict=True):
+        yield hospital, group, stays, f"{usual * draw.uniform(0.7, 1.35):.4f}"

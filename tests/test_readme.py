@@ -5,7 +5,9 @@ import re
 from click import Command, Group
 
 from demo.layout import REPOSITORY
+from demo.samples import FAILING, GOOD, PRODUCT
 from ospi_supervisor.cli import main as supervisor
+from ospi_supervisor.domain.versions import parse_version
 from ospi_supervisor.publisher.cli import main as release
 
 TEXT = (REPOSITORY / "README.md").read_text(encoding="utf-8")
@@ -35,3 +37,20 @@ def test_every_command_exists() -> None:
                 break
             assert word in command.commands, f"{program} {arguments}"
             command = command.commands[word]
+
+
+def test_what_the_readme_has_one_try_comes_in_an_order_that_works() -> None:
+    """Only what is newer is installed: the version that fails comes before the one that succeeds."""
+    tries = TEXT.partition("## Try it")[2].partition("\n## ")[0]
+    order = [
+        "failing-migration",
+        "unlock --challenge",
+        "unlock-code",
+        "unlock CODE",
+        "update.auto.disable OUI",
+        "auto run",
+    ]
+    places = [tries.index(command) for command in order]
+    assert places == sorted(places)
+    assert parse_version(FAILING) < parse_version(GOOD)
+    assert f"failing-migration/{PRODUCT}-{FAILING}.ospi" in tries

@@ -88,3 +88,15 @@ def test_a_dead_portal_gives_a_short_page_that_leads_to_the_supervisor() -> None
     assert answer.status_code == 503
     assert "X-OSPI-Maintenance" not in answer.headers
     assert 'href="/superviseur/"' in answer.text
+
+
+@pytest.mark.parametrize("flag", [False, True])
+def test_what_tells_of_an_interruption_is_served_in_maintenance_or_not(gate: Gate, tmp_path: Path, flag: bool) -> None:
+    if flag:
+        (tmp_path / "flag").touch()
+    client = Client(gate)
+    assert client.get("/maintenance/annonce.json").status_code == 404
+    for name, kind in (("annonce.json", "application/json"), ("annonce.js", "text/javascript")):
+        (tmp_path / "page" / name).write_text("{}", encoding="utf-8")
+        answer = client.get(f"/maintenance/{name}")
+        assert (answer.status_code, answer.mimetype, answer.headers["Cache-Control"]) == (200, kind, "no-store")

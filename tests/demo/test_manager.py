@@ -77,6 +77,7 @@ def test_the_document_says_what_programs_need(demo: RunningDemo) -> None:
         "platform_too_old",
         "wrong_product",
         "failing_migration",
+        "failing_rehearsal",
         "decompressed",
     }
     assert all(Path(path).is_file() for path in document["archives"].values())

@@ -33,7 +33,9 @@ def accept(vendor: Vendor, archive: Path) -> str:
     return header.manifest.version
 
 
-@pytest.mark.parametrize(("name", "version"), [("good", "11.6.0"), ("failing_migration", "11.5.9")])
+@pytest.mark.parametrize(
+    ("name", "version"), [("good", "11.6.0"), ("failing_migration", "11.5.9"), ("failing_rehearsal", "11.5.8")]
+)
 def test_well_made_archives_are_accepted(vendor: tuple[Vendor, dict[str, Path]], name: str, version: str) -> None:
     assert accept(vendor[0], vendor[1][name]) == version
 
