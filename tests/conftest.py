@@ -1,18 +1,54 @@
 """What tests of several rooms share."""
 
+import gc
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from ospi_supervisor.system import passwords
 from tests.support.site import Archives, Site, answering_platform, make_archives
 from tests.support.system import require_program
 
+passwords.METHOD = "scrypt:512:8:1"
+"""Cheap, or each sign-in here would take tenths of a second; `tests/system/test_passwords.py` looks at the real one."""
+LONGEST = ("faults", "real_application", "e2e")
+"""Folders whose files go first: begun last, one of them would keep one worker busy when the others have ended."""
+OWN_FOLDER = pytest.StashKey[str]()
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
-PATIENCE_MS = 60_000
+PATIENCE_MS = 180_000
 """How long a page may take for anything: where the disk is busy, each durable write of the server can wait seconds."""
 OFFLINE = ("--disable-background-networking", "--disable-component-update", "--disable-sync")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """A folder of this run's own: each run that begins closes pytest's common one to the accounts of all others."""
+    if config.option.basetemp is None:
+        config.option.basetemp = tempfile.mkdtemp(prefix="ospi-tests-")
+        config.stash[OWN_FOLDER] = config.option.basetemp
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What a green run leaves is of no use to anybody."""
+    own = session.config.stash.get(OWN_FOLDER, None)
+    if own is not None and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(own, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_open() -> Iterator[None]:
+    """What the last test left to the garbage collector is told in its name: a worker of pytest-xdist is mute after."""
+    yield
+    gc.collect()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first; otherwise as they stand."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")

@@ -58,14 +58,14 @@ def test_taken_up_again_too_early_it_stops_again(demo: RunningDemo) -> None:
 def test_once_the_cause_is_gone_it_goes_on_to_a_sound_platform(demo: RunningDemo, page: Page, shoot: Shoot) -> None:
     page.goto(f"{demo.url}/superviseur/mises-a-jour/suivi")
     sign_in(page, demo)
-    expect(page.get_by_text("une intervention est nécessaire")).to_be_visible()
+    expect(page.locator("#titre")).to_contain_text("une intervention est nécessaire")
     shoot(page, "40-suivi-intervention")
     page.goto(f"{demo.url}/superviseur/support")
     shoot(page, "41-support-intervention")
     (demo.layout.root / "start-of-11.5.0").rename(start_of(demo))
     page.get_by_role("button", name="Reprendre").click()
     expect(page.locator("#etat-contenu")).to_have_attribute("data-active", "no", timeout=60_000)
-    expect(page.get_by_text("la plateforme est revenue à l'ancienne version")).to_be_visible()
+    expect(page.locator("#titre")).to_contain_text("la plateforme est revenue à l'ancienne version")
     shoot(page, "42-suivi-apres-reprise")
     assert demo.portal_version() == "11.5.0"
     expected = (demo.layout.root / "expected-data").read_text(encoding="utf-8")

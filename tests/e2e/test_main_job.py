@@ -1,13 +1,11 @@
 """The main job in a browser: from the portal's gear to the portal on its new release."""
 
 import re
-import time
 from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from ospi_supervisor.domain.lifecycle import Phase
 from tests.e2e.conftest import Shoot, check_suivi_showed_every_phase, choose_archive, record_states, sign_in
 from tests.support.demo import Client, RunningDemo
 from tests.support.watch import watching, without_repeats
@@ -28,17 +26,7 @@ def test_from_the_gear_to_the_portal_on_its_new_release(demo: RunningDemo, page:
     expect(page).to_have_title(re.compile("Tableau de bord"))
     shoot(page, "03-tableau-de-bord")
 
-    page.get_by_role("link", name="Mises à jour").click()
-    expect(page.get_by_text("Sélectionner un fichier")).to_be_visible()
-    shoot(page, "04-import")
-    choose_archive(page, demo.archive("good"))
-    expect(page.locator("#verifications")).to_contain_text("11.6.0")
-    expect(page.locator("#notice iframe")).to_be_visible()
-    shoot(page, "05-verifications")
-    page.locator("#notice iframe").scroll_into_view_if_needed()
-    # The browser's PDF reader does not say when it has painted: so many milliseconds at each size.
-    shoot(page, "05-notice", full_page=False, paints_for=3000)
-
+    send_archive(page, demo, shoot)
     portal = page.context.new_page()
     portal.goto(demo.url)
     with watching(demo.url) as seen:
@@ -62,15 +50,29 @@ def test_from_the_gear_to_the_portal_on_its_new_release(demo: RunningDemo, page:
     assert demo.data()["rows"] != rows_before
 
 
+def send_archive(page: Page, demo: RunningDemo, shoot: Shoot) -> None:
+    """From the menu to the notice of the release that was sent."""
+    page.get_by_role("link", name="Mises à jour").click()
+    expect(page.get_by_text("Sélectionner un fichier")).to_be_visible()
+    shoot(page, "04-import")
+    choose_archive(page, demo.archive("good"))
+    expect(page.locator("#verifications")).to_contain_text("11.6.0")
+    expect(page.locator("#notice iframe")).to_be_visible()
+    shoot(page, "05-verifications")
+    page.locator("#notice iframe").scroll_into_view_if_needed()
+    # The browser's PDF reader does not say when it has painted: so many milliseconds at each size.
+    shoot(page, "05-notice", full_page=False, paints_for=3000)
+
+
 def follow_until_the_end(page: Page, portal: Page, shoot: Shoot) -> None:
     """Suivi in one tab, the portal in another that its user leaves alone once the page is there."""
-    expect(page.locator("[data-phase=migrate]")).to_have_attribute("data-status", "doing", timeout=60_000)
+    expect(page.locator("[data-phase=migrate]")).to_have_attribute("data-status", "doing", timeout=180_000)
     portal.reload()
     expect(portal.get_by_role("heading", name="Mise à jour en cours")).to_be_visible()
     shoot(page, "06-suivi")
     shoot(portal, "07-maintenance")
-    expect(portal.get_by_text("Version 11.6.0", exact=True)).to_be_visible(timeout=60_000)
-    expect(page.locator("#etat-contenu")).to_have_attribute("data-active", "no", timeout=60_000)
+    expect(portal.get_by_text("Version 11.6.0", exact=True)).to_be_visible(timeout=180_000)
+    expect(page.locator("#etat-contenu")).to_have_attribute("data-active", "no", timeout=180_000)
     shoot(page, "08-suivi-reussie")
 
 
@@ -87,7 +89,8 @@ def test_the_journal_and_the_hooks_log_are_complete_afterwards(demo: RunningDemo
     assert [event["id"] for event in events] == sorted({event["id"] for event in events})
     assert events[-1]["event"] == "end"
     done = [event["data"]["phase"] for event in events if event["data"].get("status") == "done"]
-    assert done == [phase.value for phase in Phase]
+    assert done == [step["name"] for step in client.get(f"api/updates/{update['id']}")["phases"]]
+    assert "rehearse" in done
     log = demo.cli("log", str(update["id"]))
     assert log.returncode == 0
     assert "documents : 3 au catalogue" in log.stdout
@@ -96,10 +99,10 @@ def test_the_journal_and_the_hooks_log_are_complete_afterwards(demo: RunningDemo
 def test_the_demo_finds_its_state_again(demo: RunningDemo) -> None:
     """Ctrl-C, then a second start: the same accounts, the new release, nothing prepared again."""
     accounts = demo.document["admin"]
-    started = time.monotonic()
+    key = demo.layout.support_key.stat().st_mtime_ns
     assert demo.stop() == 0
     demo.start()
-    assert time.monotonic() - started < 30
+    assert demo.layout.support_key.stat().st_mtime_ns == key
     assert demo.document["admin"] == accounts
     assert demo.portal_version() == "11.6.0"
     assert Client(demo).get("api/status")["version"] == "11.6.0"

@@ -18,8 +18,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ospi_supervisor.automatic.facts import RUN
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.requests import RunAutomaticUpdate, Source
 from ospi_supervisor.jobs.queue import Queue
 from tests.support import archives
 from tests.support.engine import close_databases
@@ -86,7 +86,7 @@ class Arena:
     def _start_by_itself(self, archive: Path) -> None:
         """The automatic update's request; the worker of these tests finds in it the archive that it would fetch."""
         number = self.site.operations.web.add_request(
-            RUN, {"archive": str(archive)}, source="shell", by="admin", now=now()
+            RunAutomaticUpdate.kind, {"archive": str(archive)}, source="shell", by="admin", now=now()
         )
         Queue(self.site.config.paths.queue_db).ring(number)
 
@@ -109,13 +109,13 @@ class Arena:
             requests_made = self.site.operations.web.requests_after(0)
             return all(reader.answer(request.id) for request in requests_made) and reader.active_update() is None
 
-        wait_until(is_idle, "the worker's rest", 60)
+        wait_until(is_idle, "the worker's rest")
 
     def unlock(self) -> None:
         """The support releases the version that failed last, where one is locked."""
         if locks := self.site.operations.reader.locks():
             self.released.append(locks[-1]["version"])
-            self.site.operations.request_unlock(self.bench.code(), by="admin", source="shell")
+            self.site.operations.request_unlock(self.bench.code(), by="admin", source=Source.SHELL)
             self.settle()
 
     def run(self, steps: Steps) -> list[str]:
@@ -152,7 +152,7 @@ class Arena:
         """The promise, over the phases of one example."""
         in_turn = [update for update, _ in groupby(update for _, update, _ in lines)]
         assert len(in_turn) == len(set(in_turn)), "two updates at once"
-        statuses = {str(update["id"]): update["status"] for update in self.site.operations.reader.updates()}
+        statuses = {str(update["id"]): update["status"] for update in self.site.operations.reader.updates(100)}
         begun: set[str] = set()
         failures: Counter[str] = Counter()
         for phase, update, version in lines:

@@ -1,5 +1,6 @@
 """The power goes in `migrate`, on a PostgreSQL database of some size: what comes back by itself, and how soon."""
 
+import os
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -8,6 +9,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.faults.campaign import first_ports
 from tests.faults.oracle import judge
 from tests.faults.platform import Site
 from tests.faults.vendor import OLD, make_vendor
@@ -17,7 +19,6 @@ from tests.support.system import require_program, require_root
 
 pytestmark = pytest.mark.system
 
-FIRST_PORT = 11900
 ROWS = 100_000
 SECONDS = 30
 """How soon the platform is back after the worker's restart, beyond what the restore takes."""
@@ -29,12 +30,12 @@ def world() -> Iterator[World]:
     require_program("pg_dump")
     with (
         TemporaryDirectory(dir="/var/tmp") as name,
-        postgres_server(Path(f"/tmp/ospi-cut-{FIRST_PORT}"), ()) as server,  # noqa: S108 - a socket's path is short
+        postgres_server(Path(f"/tmp/ospi-cut-{os.getpid()}"), ()) as server,  # noqa: S108 - a socket's path is short
     ):
         folder = Path(name)
         folder.chmod(0o755)  # the platform's account goes in
         vendor = make_vendor(folder / "vendor")
-        site = Site(root=folder / "monde", vendor=vendor, postgres=server, first_port=FIRST_PORT, cuttable=True)
+        site = Site(root=folder / "monde", vendor=vendor, postgres=server, first_port=first_ports(1)[0], cuttable=True)
         with running(site, ["after:do:migrate:1"]) as world:
             table = "SET ROLE plateforme; CREATE TABLE acte (n integer PRIMARY KEY, libelle text);"
             rows = f"INSERT INTO acte SELECT n, md5(n::text) FROM generate_series(1, {ROWS}) AS n"  # noqa: S608
@@ -44,7 +45,7 @@ def world() -> Iterator[World]:
 
 def test_the_old_release_is_back_with_every_row_soon_after_the_worker(world: World) -> None:
     request = world.ask(world.site.vendor.archive("good"))
-    wait_until((world.notes / "paused").exists, "the end of the migration", 60)
+    wait_until((world.notes / "paused").exists, "the end of the migration")
     world.cut_power()
     world.pauses = ()
     restarted = time.monotonic()

@@ -60,7 +60,7 @@ def test_the_page_says_so(demo: RunningDemo, page: Page, shoot: Shoot, name: str
     sign_in(page, demo)
     choose_archive(page, demo.archive(name))
     expect(page.locator("#refus")).to_contain_text(BAD[name])
-    expect(page.locator("noscript").first).to_be_hidden()
+    expect(page.locator(".unscripted").first).to_be_hidden()
     shoot(page, f"20-refus-{name.replace('_', '-')}")
 
 

@@ -1,12 +1,42 @@
-"""A release whose migration fails: the platform is as before, and that version never starts again."""
+"""A release whose migration fails, on the twin or for real: the platform is as before, and the latter never starts
+again."""
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.conftest import Shoot, choose_archive, sign_in
 from tests.support.demo import Client, RunningDemo
+from tests.support.watch import watching
 
 pytestmark = pytest.mark.system
+
+
+def test_what_fails_in_the_rehearsal_is_noticed_by_nobody(demo: RunningDemo) -> None:
+    data = demo.data()
+    with watching(demo.url) as seen:
+        done = demo.cli("import", str(demo.archive("failing_rehearsal")), "--notice-read", "--wait")
+    assert done.returncode == 1
+    assert "le séjour 2317 ne peut pas être repris" in done.stdout + done.stderr
+    client = Client(demo)
+    update = client.get("api/updates")[0]
+    assert (update["status"], update["to"]) == ("refused", "11.5.8")
+    assert client.get("api/status")["lock"] is None
+    assert set(seen) == {"11.5.0"}
+    assert len(seen) > 20
+    assert demo.data() == data
+    assert demo.portal_version() == "11.5.0"
+    assert not list(demo.layout.root.rglob(".repetition"))
+
+
+def test_an_archive_is_rehearsed_without_being_installed(demo: RunningDemo) -> None:
+    data = demo.data()
+    done = demo.cli("rehearse", str(demo.archive("failing_rehearsal")))
+    assert done.returncode == 1
+    assert "le séjour 2317 ne peut pas être repris" in done.stderr
+    assert demo.data() == data
+    assert [path.name for path in (demo.layout.platform / "releases").iterdir()] == ["11.5.0"]
+    assert not list(demo.layout.backups.glob("update-0-*"))
+    assert len(Client(demo).get("api/updates")) == 1
 
 
 def test_a_failing_migration_leaves_everything_as_before(demo: RunningDemo) -> None:
@@ -30,7 +60,7 @@ def test_that_version_cannot_be_started_again_by_the_shell(demo: RunningDemo) ->
     again = demo.cli("import", str(demo.archive("failing_migration")), "--notice-read", "--wait")
     assert again.returncode == 1
     assert "11.5.9 a déjà échoué" in again.stderr
-    assert len(Client(demo).get("api/updates")) == 1
+    assert len(Client(demo).get("api/updates")) == 2
 
 
 def test_nor_by_the_web(demo: RunningDemo, page: Page, shoot: Shoot) -> None:
@@ -45,7 +75,7 @@ def test_nor_by_the_web(demo: RunningDemo, page: Page, shoot: Shoot) -> None:
     client = Client(demo)
     upload_id, _, _ = client.upload(demo.archive("failing_migration"))
     assert client.start_import(upload_id).status_code >= 400
-    assert len(client.get("api/updates")) == 1
+    assert len(client.get("api/updates")) == 2
 
 
 def test_another_version_can_be_installed_by_the_form_without_javascript(

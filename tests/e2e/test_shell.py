@@ -26,15 +26,17 @@ def test_a_backup_restores_data_and_their_release(demo: RunningDemo, tmp_path: P
     late.write_text("gardé", encoding="utf-8")
     assert demo.data() != before
 
-    restored = demo.cli("backup", "restore", snapshot)
+    restored = demo.cli("backup", "restore", snapshot, "--yes", "--json")
 
     assert restored.returncode == 0, restored.stderr
-    assert "sera perdu" in restored.stdout
+    assert "sera perdu" in restored.stderr
+    facts = json.loads(restored.stdout)
+    assert (facts["id"], facts["release"]) == (snapshot, "11.5.0")
     assert demo.data() == before
     assert demo.portal_version() == "11.5.0"
     assert json.loads(demo.cli("status", "--json").stdout)["maintenance"] is False
     assert demo.cli("verify-release").returncode == 0
-    kept = [line.strip() for line in restored.stdout.splitlines() if line.strip().endswith("arrivé après.txt")]
+    kept = [path for path in facts["moved"] if path.endswith("arrivé après.txt")]
     assert [Path(path).read_text(encoding="utf-8") for path in kept] == ["gardé"]
     names = [row["id"] for row in json.loads(demo.cli("backup", "list", "--json").stdout)]
     assert any(name.startswith("avant-restauration-") for name in names)
@@ -54,7 +56,7 @@ def test_a_damaged_backup_is_refused_before_anything_is_touched(demo: RunningDem
     part.write_bytes(good[:-10] + b"0123456789")
     before = demo.data()
     assert demo.cli("backup", "verify", snapshot).returncode == 1
-    refused = demo.cli("backup", "restore", snapshot)
+    refused = demo.cli("backup", "restore", snapshot, "--yes")
     part.write_bytes(good)
     assert refused.returncode == 1
     assert "rien n'a été touché" in refused.stderr
@@ -69,13 +71,13 @@ def test_a_database_too_damaged_to_be_saved_is_restored_all_the_same(demo: Runni
     database.write_bytes(b"plus une base" * 1000)
     damaged = database.read_bytes()
 
-    stopped = demo.cli("backup", "restore", snapshot)
+    stopped = demo.cli("backup", "restore", snapshot, "--yes")
 
     assert stopped.returncode == 1
     assert "--without-safety" in stopped.stderr
     assert database.read_bytes() == damaged
     assert demo.cli("maintenance", "status").stdout.strip() == "en place"
-    restored = demo.cli("backup", "restore", snapshot, "--without-safety")
+    restored = demo.cli("backup", "restore", snapshot, "--without-safety", "--yes")
     assert restored.returncode == 0, restored.stderr
     assert "NE SERA PAS sauvegardé" in restored.stdout
     assert demo.data() == before
@@ -117,12 +119,12 @@ def test_an_account_comes_and_goes(demo: RunningDemo) -> None:
 
     added = user("add", "camille", "--group", "administration system", password="un mot de passe")
     assert added.returncode == 0, added.stderr
-    account = {"username": "camille", "groups": ["administration system"]}
+    account = {"username": "camille", "groups": ["administration system"], "must_renew": False}
     assert account in json.loads(user("list", "--json").stdout)
     assert user("password", "camille", password="court").returncode == 1
-    assert user("remove", "camille").stdout == "Compte camille retiré.\n"
+    assert user("remove", "camille", "--yes").stdout == "Compte camille retiré.\n"
     assert "camille" not in user("list").stdout
-    assert user("remove", "camille").returncode == 1
+    assert user("remove", "camille", "--yes").returncode == 1
     assert Client(demo).get("api/status")["worker"] == "up"
 
 

@@ -1,31 +1,41 @@
 """The web process under an account of its own, as the deployment's guide puts it on a server, and what it can touch."""
 
+import json
 import pwd
 import re
 import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
 from demo.layout import REPOSITORY
-from demo.samples import INSTALLED
-from ospi_supervisor.config import load_config
-from ospi_supervisor.state_paths import StatePaths
-from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
-from tests.support.demo import Client, begin_update, wait_for
+from demo.prepare import vendor
+from demo.samples import GOOD, INSTALLED
+from ospi_supervisor.config.paths import StatePaths
+from ospi_supervisor.config.tables import load_config
+from ospi_supervisor.domain.roles import ADMINISTRATION_SYSTEM
+from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
+from tests.support.demo import FINAL, Client, begin_update, wait_for
 from tests.support.deployment import Accounts, Deployment
 from tests.support.installation import install
-from tests.support.system import require_root
+from tests.support.system import listens, require_program, require_root
+from tests.support.trace import opened_by_root, strace
 
 pytestmark = pytest.mark.system
 
 ACCOUNTS = Accounts(web="nobody", web_group="nogroup", platform="daemon")
 """Accounts that every Debian has, and whose members own nothing: a test adds none to the machine."""
+WORKER_TRACE = "worker.trace"
 TOKEN = "jeton-de-mesure"
 GUIDE = REPOSITORY / "docs" / "deploiement.md"
 
@@ -43,10 +53,14 @@ def site() -> Iterator[Deployment]:
     require_root("processes run under several accounts")
     with TemporaryDirectory(dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
-        site = Deployment(Path(folder), "nginx", ACCOUNTS, install(Path(folder) / "programme"))
+        require_program("strace")
+        program, traced = install(Path(folder) / "programme"), strace(Path(folder) / WORKER_TRACE)
+        site = Deployment(Path(folder), "nginx", ACCOUNTS, program, before_worker=traced)
         follow_the_guide(site)
+        site.variables["TZ"] = f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"  # noon, or so: no night comes in between
         try:
             site.start()
+            wait_for("the worker's database", StatePaths(site.layout.state).engine_db.exists)
             yield site
         finally:
             site.stop()
@@ -126,6 +140,14 @@ def check_rights(site: Deployment) -> None:
     ]
     for path in decided_by_the_worker:
         assert not as_account(ACCOUNTS.web, "test", "-w", path), path
+    closed_to_the_platform = [
+        *(paths.engine_dir, paths.logs_dir, *paths.logs_dir.glob("*"), paths.records_dir, paths.trust_dir),
+        *(layout.platform, layout.platform / "releases", *(layout.platform / "releases").iterdir()),
+        *(path for path in (layout.platform / "releases").glob("*/hooks/**")),
+        *(layout.maintenance, config.maintenance.page_dir, *config.maintenance.page_dir.glob("*"), layout.backups),
+    ]
+    for path in closed_to_the_platform:
+        assert not as_account(ACCOUNTS.platform, "test", "-w", path), path
     for path in (paths.engine_db, layout.config):
         assert as_account(ACCOUNTS.web, "test", "-r", path), path
         assert not as_account(ACCOUNTS.platform, "test", "-r", path), path
@@ -175,3 +197,101 @@ def test_the_web_process_shows_what_is_recorded_while_the_worker_is_down(site: D
 def test_the_web_process_reads_the_token_of_its_metrics(site: Deployment) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     assert "ospi_worker_up" in requests.get(f"{site.url}/superviseur/metrics", headers=headers, timeout=10).text
+
+
+def others_places(site: Deployment) -> list[Path]:
+    """The folders in which accounts other than root can put anything."""
+    paths = StatePaths(site.layout.state)
+    return [site.layout.data, site.layout.run, paths.web_dir, paths.queue_dir]
+
+
+def trespasses(trace: Path, places: list[Path]) -> list[str]:
+    """What root opened below these places by itself."""
+    opened = opened_by_root(trace)
+    assert opened, "nothing was traced"
+    return [f"{one.path}: {one.call}" for one in opened if any(place in Path(one.path).parents for place in places)]
+
+
+def test_no_process_of_roots_opens_what_another_account_can_write(site: Deployment) -> None:
+    """The updates and the rollback above, then what root's shell does, a restore and the night's look among it."""
+    places = others_places(site)
+    for number, command in enumerate(
+        (
+            ["check"],
+            ["backup", "create"],
+            ["backup", "restore", first_backup(site), "--yes"],
+            ["user", "list"],
+            ["diagnostics", str(site.layout.root / "diagnostic.zip")],
+            ["import", str(site.archive("decompressed")), "--notice-read"],
+            ["auto", "check"],
+        )
+    ):
+        trace = site.layout.root / f"shell-{number}.trace"
+        program = [*strace(trace), *site.program, "--config", str(site.layout.config), *command]
+        # Not by pipes: services that a command starts are followed, and strace holds what it was given.
+        quiet = subprocess.DEVNULL
+        with subprocess.Popen(program, stdin=quiet, stdout=quiet, stderr=quiet) as process:
+            process.wait(300)
+        wait_for("the trace's end", partial(has_ended, trace, process.pid))
+        assert trespasses(trace, places) == [], command
+    assert trespasses(site.layout.root / WORKER_TRACE, places) == []
+
+
+def has_ended(trace: Path, pid: int) -> bool:
+    """Whether strace has written of the end of that process, and so all of it."""
+    written = trace.read_text(encoding="utf-8", errors="replace").splitlines()
+    return any(line.startswith(f"{pid} ") and "+++" in line for line in written)
+
+
+def first_backup(site: Deployment) -> str:
+    """The name of a complete one."""
+    return str(json.loads(run(site, "backup", "list", "--json"))[-1]["id"])
+
+
+@pytest.mark.full
+def test_a_night_opens_nothing_that_another_account_can_write(site: Deployment) -> None:
+    """The automatic update as the clock begins it: the look, the fetch, the update; and what each minute tidies up."""
+    assert site.portal_version() == INSTALLED, "the restore above has led back"
+    say_oui(site)
+    site.end("worker", signal.SIGTERM)
+    it_is_midnight(site)
+    with vendor_server(site):
+        site.spawn("worker")
+        update = wait_for("the night's update", partial(nights_update, Client(site)))
+    assert (update["status"], update["from"], update["to"]) == ("succeeded", INSTALLED, GOOD)
+    site.end("worker", signal.SIGTERM)
+    assert trespasses(site.layout.root / WORKER_TRACE, others_places(site)) == []
+
+
+def say_oui(site: Deployment) -> None:
+    """The setting that switches the automatic update on."""
+    client = Client(site)
+    fields = {"name": AUTOMATIC_UPDATE.name, "value": "OUI", "password": site.document["admin"]["password"]}
+    answer = client.http.post(f"{client.base}/parametres/general", data=fields, timeout=30)
+    assert answer.ok, answer.text
+    wait_for("OUI", lambda: "update.auto.disable : OUI" in run(site, "auto", "status"))
+
+
+def it_is_midnight(site: Deployment) -> None:
+    """Have the night begin in the first half of this hour of the machine's, or of a place half an hour ahead."""
+    zone = "UTC" if datetime.now(UTC).minute < 30 else "Asia/Kolkata"
+    site.variables["TZ"] = zone
+    text = site.layout.config.read_text(encoding="utf-8")
+    hour = f"[automatic_update]\njitter = 0\nhour = {datetime.now(ZoneInfo(zone)).hour}\n"
+    site.layout.config.write_text(text.replace("[automatic_update]\n", hour), encoding="utf-8")
+
+
+@contextmanager
+def vendor_server(site: Deployment) -> Iterator[None]:
+    """The vendor's repository, served."""
+    port = site.vendor_port
+    with subprocess.Popen(vendor(site.layout, port), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        wait_for("the vendor's server", partial(listens, port))
+        yield
+        process.terminate()
+
+
+def nights_update(client: Client) -> dict[str, Any] | None:
+    """The update that the night began, once it has ended."""
+    update: dict[str, Any] = client.get("api/updates")[0]
+    return update if update["source"] == "automatic" and update["status"] in FINAL else None

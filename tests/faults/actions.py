@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.errors import RefusedError
 from tests.faults.disks import fill, set_read_only
 from tests.faults.oracle import DROPPED
@@ -91,10 +92,10 @@ def mend_backups(world: World) -> None:
 
 def _start_again(world: World) -> None:
     """By two more ways at once: of all that was ever asked, one is accepted. Which, is the worker's to say."""
-    for source in ("import", "automatic"):
+    for source in (Source.IMPORT, Source.AUTOMATIC):
         with contextlib.suppress(RefusedError):
             world.ask(world.site.vendor.archive("good", NEW), source)
-    wait_until(lambda: all(world.answer(request) is not None for request in world.asked), "the answers", 70)
+    wait_until(lambda: all(world.answer(request) is not None for request in world.asked), "the answers", 180)
     assert len(world.accepted()) == 1, "not one update"
 
 

@@ -15,6 +15,7 @@ from queue import Queue
 
 import click
 
+from ospi_supervisor.domain.lifecycle import Phase
 from tests.faults.crashes import SHORT, WRONG_HEALTH
 from tests.faults.play import Outcome, Workshop, measure, play
 from tests.faults.scenario import Scenario
@@ -70,7 +71,7 @@ def workshop() -> Iterator[Workshop]:
         vendor = make_vendor(folder / "vendor")
         with postgres_server(Path(f"/tmp/ospi-faults-{os.getpid()}")) as server:  # noqa: S108 - a socket's path is short
             made = Workshop(folder, vendor, server, {}, 0.0)
-            there = Scenario(name="count", fault="", phase="")
+            there = Scenario(name="count", fault="", phase=Phase.VALIDATE)
             and_back = Scenario(name="count", fault="", phase="", moods=WRONG_HEALTH, health_timeout=SHORT)
             port = first_ports(1)[0]
             yield measure(measure(made, and_back, port), there, port)

@@ -12,12 +12,16 @@ UNDONE = tuple(phase for phase in Phase if rule_of(phase).recovery is not Recove
 BEHIND_THE_PAGE = tuple(phase for phase in UNDONE if rule_of(phase).recovery is Recovery.ROLL_BACK)
 WRONG_HEALTH = ((NEW, "health", f"version:{OLD}"),)
 REFUSED_START = ((NEW, "start", "refuse"),)
+STEPS = 16
+"""About as many as the programs that a copy, or an exchange, starts."""
 SHORT = 8.0
 """A health timeout for what never gets well: long enough for the old release to come back on a busy machine."""
 
 
 def made_to_go_back(scenario: Scenario, phase: Phase) -> Scenario:
     """The scenario with what makes its update go back through `phase`: a migration, a start or a health that fails."""
+    if phase is Phase.VALIDATE:
+        return scenario  # somebody sends it back
     if phase is Phase.HEALTH:
         return replace(scenario, moods=WRONG_HEALTH, health_timeout=SHORT)
     if phase is Phase.START:
@@ -71,9 +75,26 @@ def second_kills() -> Iterator[Scenario]:
         way = "undo" if phase in BEHIND_THE_PAGE else "do"
         hits = (Hit("kill_worker", "inside", "do", phase, 0.5), Hit("kill_worker", "inside", way, phase, 0.5))
         yield Scenario(name=f"kill_twice/{phase}", fault=fault, phase=phase, hits=hits, allowed=after_crash(phase))
-    for phase in BEHIND_THE_PAGE:
+    for phase in (phase for phase in BEHIND_THE_PAGE if phase is not Phase.VALIDATE):  # sent back, it is never done
         hits = (Hit("kill_worker", "after", "do", phase), Hit("cut", "inside", "undo", phase, 0.5))
         yield Scenario(name=f"kill_then_cut/{phase}", fault=fault, phase=phase, hits=hits, allowed=ROLLED_BACK)
+
+
+def each_step_of_the_copy() -> Iterator[Scenario]:
+    """The worker killed at each step by which a database is copied in its server, and by which names are exchanged."""
+    for number in range(STEPS):
+        place = (number + 0.5) / STEPS
+        fault = "SIGKILL du worker, à chaque pas de la copie d'une base"
+        hits = (Hit("kill_worker", "inside", "do", Phase.CHECKPOINT, place),)
+        yield Scenario(
+            name=f"copy/{number}-do-checkpoint",
+            fault=fault,
+            phase=Phase.CHECKPOINT,
+            hits=hits,
+            allowed=after_crash(Phase.CHECKPOINT),
+        )
+        hits = (Hit("kill_worker", "inside", "undo", Phase.MIGRATE, place),)
+        yield undo(f"copy/{number}", "SIGKILL du worker, à chaque pas de l'échange", Phase.MIGRATE, hits)
 
 
 def slow_boots() -> Iterator[Scenario]:
@@ -88,6 +109,32 @@ def slow_boots() -> Iterator[Scenario]:
             health_timeout=30.0,
             allowed=after_crash(phase),
         )
+
+
+def prepared() -> Iterator[Scenario]:
+    """An update prepared by day: whatever happens while it waits, as its backup is made anew, and after its hour."""
+    fault = "préparée, puis interrompue"
+    for waiting in ("kill_worker", "kill_both", "cut"):
+        yield Scenario(name=f"prepared/{waiting}", fault=fault, phase="attente", waiting=waiting, allowed=SUCCEEDED)
+    for phase in Phase:
+        again = phase in (Phase.PREREQUISITES, Phase.BACKUP)
+        if again or rule_of(phase).recovery is not Recovery.AGAIN:
+            yield Scenario(
+                name=f"prepared/{phase}",
+                fault=fault,
+                phase=phase,
+                waiting="kill_worker",
+                hits=(Hit("cut" if again else "kill_worker", "inside", "do", phase, 0.5),),
+                allowed=after_crash(phase),
+            )
+    yield Scenario(
+        name="prepared/hook",
+        fault="préparée, puis la migration échoue",
+        phase=Phase.MIGRATE,
+        waiting="cut",
+        hooks="fail",
+        allowed=ROLLED_BACK,
+    )
 
 
 def at_random(seed: int) -> Scenario:

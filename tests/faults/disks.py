@@ -78,6 +78,17 @@ def unmount(folder: Path) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 holder.kill()
         time.sleep(0.05)
+    while is_mounted_elsewhere(folder) and time.monotonic() < deadline:
+        time.sleep(0.05)  # a twin whose worker was killed is just dying
+
+
+def is_mounted_elsewhere(folder: Path) -> bool:
+    """Whether a process has that disk in a mount namespace of its own."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f" {folder} " in (process / "mountinfo").read_text(errors="surrogateescape"):
+                return True
+    return False
 
 
 def holders(folder: Path) -> list[psutil.Process]:

@@ -14,6 +14,7 @@ def hooks() -> Iterator[Scenario]:
     """A release whose own programs misbehave."""
     fates = {
         "fail": ("script qui échoue", Phase.MIGRATE, ROLLED_BACK),
+        "poison": ("script qui échoue dès la répétition", Phase.REHEARSE, REFUSED),
         "half": ("script qui finit par 0 à moitié fait", Phase.MIGRATE, ROLLED_BACK),
         "hang": ("script qui dépasse sa limite", Phase.MIGRATE, ROLLED_BACK),
         "stubborn": ("script sourd à SIGTERM", Phase.MIGRATE, ROLLED_BACK),
@@ -29,37 +30,39 @@ def hooks() -> Iterator[Scenario]:
         )
 
 
+SERVICES = [
+    ("new-refuses-start", "service qui ne démarre pas", Phase.START, NEW, "start", "refuse", ROLLED_BACK),
+    ("new-dies", "service qui meurt dès son démarrage", Phase.HEALTH, NEW, "start", "die", ROLLED_BACK),
+    ("new-never-well", "santé jamais bonne", Phase.HEALTH, NEW, "health", "never", ROLLED_BACK),
+    ("new-late", "santé tardive", Phase.HEALTH, NEW, "health", "late", SUCCEEDED),
+    ("new-old-version", "santé d'une autre version", Phase.HEALTH, NEW, "health", f"version:{OLD}", ROLLED_BACK),
+    (
+        "old-refuses-start",
+        "service qui ne démarre pas, au retour",
+        Phase.STOP,
+        OLD,
+        "start",
+        "refuse",
+        INTERVENTION,
+    ),
+    ("old-dies", "service qui meurt dès son démarrage, au retour", Phase.STOP, OLD, "start", "die", INTERVENTION),
+    ("old-never-well", "santé jamais bonne, au retour", Phase.STOP, OLD, "health", "never", INTERVENTION),
+    ("old-late", "santé tardive, au retour", Phase.STOP, OLD, "health", "late", ROLLED_BACK),
+    (
+        "old-new-version",
+        "santé d'une autre version, au retour",
+        Phase.STOP,
+        OLD,
+        "health",
+        f"version:{NEW}",
+        INTERVENTION,
+    ),
+]
+
+
 def services() -> Iterator[Scenario]:
     """A service that does not do what its commands say, or a health that tells something else."""
-    cases = [
-        ("new-refuses-start", "service qui ne démarre pas", Phase.START, NEW, "start", "refuse", ROLLED_BACK),
-        ("new-dies", "service qui meurt dès son démarrage", Phase.HEALTH, NEW, "start", "die", ROLLED_BACK),
-        ("new-never-well", "santé jamais bonne", Phase.HEALTH, NEW, "health", "never", ROLLED_BACK),
-        ("new-late", "santé tardive", Phase.HEALTH, NEW, "health", "late", SUCCEEDED),
-        ("new-old-version", "santé d'une autre version", Phase.HEALTH, NEW, "health", f"version:{OLD}", ROLLED_BACK),
-        (
-            "old-refuses-start",
-            "service qui ne démarre pas, au retour",
-            Phase.STOP,
-            OLD,
-            "start",
-            "refuse",
-            INTERVENTION,
-        ),
-        ("old-dies", "service qui meurt dès son démarrage, au retour", Phase.STOP, OLD, "start", "die", INTERVENTION),
-        ("old-never-well", "santé jamais bonne, au retour", Phase.STOP, OLD, "health", "never", INTERVENTION),
-        ("old-late", "santé tardive, au retour", Phase.STOP, OLD, "health", "late", ROLLED_BACK),
-        (
-            "old-new-version",
-            "santé d'une autre version, au retour",
-            Phase.STOP,
-            OLD,
-            "health",
-            f"version:{NEW}",
-            INTERVENTION,
-        ),
-    ]
-    for name, fault, phase, version, what, how, allowed in cases:
+    for name, fault, phase, version, what, how, allowed in SERVICES:
         yield Scenario(
             name=f"service/{name}",
             fault=fault,

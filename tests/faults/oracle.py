@@ -9,18 +9,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ospi_supervisor.backup import quarantines
 from ospi_supervisor.backup.record import load_record
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.engine.lock import update_lock
 from ospi_supervisor.errors import BackupError, BusyError
+from ospi_supervisor.platform.invitations import secret_in
+from ospi_supervisor.system.lock import update_lock
 from tests.faults.application import entry_text
 from tests.faults.platform import BASE_FILES
 from tests.faults.vendor import NEW, NEXT, OLD
 from tests.faults.world import World
 
 QUARANTINE = ".ospi-quarantaine-"
-ENGINE_FILES = {"engine.db", "engine.db-wal", "engine.db-shm", "update.lock", "worker.lock", "reserve"}
-ENGINE_FOLDERS = {"releases", "trust", "logs"}
+ENGINE_FILES = {"engine.db", "engine.db-wal", "engine.db-shm", "update.lock", "worker.lock", "double.lock", "reserve"}
+ENGINE_FOLDERS = {"releases", "trust", "logs", "notices"}
 TEMPORARY = re.compile(r"^\.|\.(part|new|staging|removed|ospi-restauration|pgdump\.tmp)$")
 DROPPED = "déposé pendant la mise à jour"
 SHOWN = 3
@@ -44,8 +46,10 @@ def judge(world: World, update: dict[str, Any], *, torn_log: bool, before: str =
         *_databases(world),
         *_platform(world, version),
         *_leftovers(world),
+        *_temporaries(world),
         *_processes(world),
         *_journal(world, update),
+        *_validation(world, update),
     ]
 
 
@@ -91,7 +95,7 @@ def _releases(world: World, version: str, before: str, left_over: set[str]) -> I
 def _restorable(world: World) -> set[str]:
     """The releases that the backups which are left belong to."""
     found = set()
-    for folder in (world.root / "backups").iterdir():
+    for folder in filter(Path.is_dir, (world.root / "backups").iterdir()):
         with contextlib.suppress(BackupError):
             found.add(load_record(folder).release)
     return found
@@ -215,23 +219,26 @@ def _leftovers(world: World) -> Iterator[str]:
         if path.name not in (ENGINE_FOLDERS if path.is_dir() else ENGINE_FILES):
             yield f"stray in the engine's folder: {path.name}"
     for snapshot in world.config.backup.directory.iterdir():
-        if not (snapshot / "snapshot.json").exists():
+        if snapshot.name != quarantines.NAME and not (snapshot / "snapshot.json").exists():
             yield f"partial snapshot {snapshot.name}"
     with world.operations() as operations:
         known = {row.id for row in operations.web.uploads()}
     if paths.uploads_dir.is_dir() and (stray := {path.name for path in paths.uploads_dir.iterdir()} - known):
         yield f"stray uploads: {stray}"
+    try:
+        with update_lock(paths.update_lock):
+            pass
+    except BusyError:
+        yield "the update lock is still held"
+
+
+def _temporaries(world: World) -> Iterator[str]:
     for folder, folders, files in os.walk(world.root):
         if QUARANTINE in folder:
             continue
         for name in (*folders, *files):
             if TEMPORARY.search(name) and not name.startswith(QUARANTINE):
                 yield f"temporary {Path(folder, name).relative_to(world.root)}"
-    try:
-        with update_lock(paths.update_lock):
-            pass
-    except BusyError:
-        yield "the update lock is still held"
 
 
 def _processes(world: World) -> Iterator[str]:
@@ -250,14 +257,28 @@ def _journal(world: World, update: dict[str, Any]) -> Iterator[str]:
     if active is not None:
         yield f"update {active} is still active"
     status = UpdateStatus(update["status"])
+    sent_back = status is UpdateStatus.ROLLED_BACK and update["failed_phase"] == "validate"
     if status is not UpdateStatus.SUCCEEDED:
         levels = [event.data.get("level") for event in events if event.kind == "log"]
-        if "error" not in levels:
+        if "error" not in levels and not sent_back:
             yield "the journal does not say what failed"
         if not update["failure"] or not update["failed_phase"]:
             yield "the update does not say where and why it failed"
     if unfinished := [row for row in update["phases"] if row["status"] in ("doing", "undoing")]:
         yield f"phases left at work: {unfinished}"
     locked = [lock["version"] for lock in locks if lock["update_id"] == update["id"]]
-    if (locked == [update["to"]]) != (status.value in ("rolled_back", "failed", "intervention")):
+    hook_failed = update["failed_phase"] == "stage" and (update["failure"] or "").startswith("le script")
+    must_lock = status.value in ("rolled_back", "intervention") or hook_failed
+    if (locked == [update["to"]]) != (must_lock and not sent_back):
         yield f"{status.value} leaves the locks {locked}"
+
+
+def _validation(world: World, update: dict[str, Any]) -> Iterator[str]:
+    """What was decided is kept, whatever came after; and no link leads past the page any more."""
+    verdict = (update["validation"] or {}).get("verdict")
+    status = UpdateStatus(update["status"])
+    kept = {None: status, "open": UpdateStatus.SUCCEEDED, "go_back": UpdateStatus.ROLLED_BACK}[verdict]
+    if status is not kept:
+        yield f"« {verdict} » was decided, and the update ended {status.value}"
+    if secret_in(world.config.maintenance.invitations) is not None:
+        yield "a link is left"

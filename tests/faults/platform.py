@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ospi_supervisor.config import Config, load_config
-from ospi_supervisor.files import write_atomically
+from ospi_supervisor.config.tables import Config, load_config
+from ospi_supervisor.system.files import write_atomically
 from tests.faults.application import entry_text
 from tests.faults.vendor import OLD, PRODUCT, Vendor
 from tests.real_application.recipe import platform_account, platform_python
+from tests.support.places import PLACES
 from tests.support.postgres import Postgres
 
 BASE_FILES = 1000
 FIRST_ENTRIES = 100
-CONFIGURATION = """
+CONFIGURATION = (
+    """
 [supervisor]
 state_dir = "{root}/state"
 listen = "127.0.0.1:{web_port}"
@@ -49,18 +51,12 @@ url = "sqlite:///{root}/data/portail.sqlite"
 name = "registre"
 url = "{postgres}"
 password_file = "{root}/password"
-[maintenance]
-flag = "{root}/maintenance/flag"
-page_dir = "{root}/maintenance/page"
-[backup]
-directory = "{root}/backups"
-[trust]
-root = "{trust}"
-[prerequisites]
-cores = 1
-memory_gb = 0.1
+"""
+    + PLACES
+    + """memory_gb = 0.1
 free_disk_percent = 0
 """
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
+from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.errors import RefusedError
 from tests.faults.actions import ACTIONS, KILLING, mend_backups, mend_file, replace_service
+from tests.faults.decider import Decider
 from tests.faults.disks import FILLER, set_read_only
 from tests.faults.oracle import judge
 from tests.faults.platform import Site
 from tests.faults.scenario import Hit, Scenario
 from tests.faults.vendor import NEXT, Vendor
+from tests.faults.waiting import ask
 from tests.faults.world import World, running, wait_until
 from tests.support.postgres import Postgres, postgres_server
 
@@ -70,7 +73,7 @@ def play(scenario: Scenario, workshop: Workshop, first_port: int) -> Outcome:
             cuttable=scenario.cuttable,
             web=scenario.web,
         )
-        pauses = [_pause(hit, workshop.counts) for hit in scenario.hits if hit.phase is not None]
+        pauses = [] if scenario.waiting else scenario.pauses(workshop.counts)
         with running(site, pauses) as world:
             game = _Game(scenario, world, workshop)
             try:
@@ -115,11 +118,6 @@ def _postgres_of(scenario: Scenario, workshop: Workshop, first_port: int) -> Ite
         yield server
 
 
-def _pause(hit: Hit, counts: dict[str, int]) -> str:
-    place = 1 + int(hit.place * counts.get(f"{hit.way}:{hit.phase}", 0))
-    return f"{hit.point}:{hit.way}:{hit.phase}:{place}"
-
-
 def _keep_logs(world: World, workshop: Workshop, scenario: Scenario) -> None:
     target = workshop.folder.parent / "failures" / scenario.name.replace("/", "-")
     shutil.rmtree(target, ignore_errors=True)
@@ -136,12 +134,13 @@ class _Game:
         self.scenario = scenario
         self.world = world
         self.workshop = workshop
-        self.status = "?"
+        self.status, self.locks = "?", True
         self.missed = False
 
     def run(self) -> list[str]:
         """All that is wrong, in the hurt update and in the next."""
         violations = self.first_update()
+        self.world.decider = None
         status = UpdateStatus(self.status)
         if status is UpdateStatus.INTERVENTION:
             violations += [*self._nothing_more(), *self._resume()]
@@ -156,7 +155,9 @@ class _Game:
         for version, what, how in self.scenario.moods:
             moods.setdefault(version, {})[what] = how
         self.world.set_moods(moods)
-        request = self.world.ask(self.workshop.vendor.archive(self.scenario.hooks))
+        verdict = self.scenario.decides
+        self.world.decider = None if verdict is None else Decider(verdict)
+        request = ask(self.world, self.scenario, self.workshop.counts)
         asked_at = time.monotonic()
         for position, hit in enumerate(self.scenario.hits):
             self._await(hit, request, asked_at)
@@ -166,7 +167,7 @@ class _Game:
             if hit.action == "start_again":
                 (request,) = self.world.accepted()
         update = self._end_of(request)
-        self.status = update["status"]
+        self.status, self.locks = update["status"], update["failed_phase"] != Phase.VALIDATE
         self._heal()
         torn = any(hit.action in ("cut", "cut_losing") for hit in self.scenario.hits)
         violations = judge(self.world, update, torn_log=torn)
@@ -198,10 +199,10 @@ class _Game:
     def _hurt(self, hit: Hit, later: Sequence[Hit]) -> None:
         ACTIONS[hit.action](self.world)
         if hit.action in KILLING:
-            self.world.pauses = [_pause(other, self.workshop.counts) for other in later]
+            self.world.pauses = [other.pause(self.workshop.counts) for other in later]
         if hit.phase is not None and (self.world.notes / "paused").exists():
             (self.world.notes / "go").touch()
-            wait_until(lambda: not (self.world.notes / "go").exists(), "the worker's going on", 30)
+            wait_until(lambda: not (self.world.notes / "go").exists(), "the worker's going on", 120)
         self.world.tend()
 
     def _end_of(self, request: int) -> dict[str, Any]:
@@ -218,7 +219,7 @@ class _Game:
         answer = self.world.answer(request)
         update = self.world.update((answer or {})["update_id"])
         assert update is not None
-        wait_until(lambda: not self._is_at_work(), "the worker's rest", 20)
+        wait_until(lambda: not self._is_at_work(), "the worker's rest", 120)
         return update
 
     def _is_at_work(self) -> bool:
@@ -241,7 +242,7 @@ class _Game:
 
     def _never_twice(self, status: UpdateStatus) -> Iterator[str]:
         """A version that failed is refused in any archive; one that was refused early is not."""
-        if status not in (UpdateStatus.ROLLED_BACK, UpdateStatus.FAILED):
+        if status not in (UpdateStatus.ROLLED_BACK, UpdateStatus.FAILED) or not self.locks:
             return
         try:
             self.world.ask(self.workshop.vendor.archive("children"))
@@ -255,16 +256,16 @@ class _Game:
             request = self.world.ask(self.workshop.vendor.archive("good", NEXT))
         except RefusedError:
             return
-        wait_until(lambda: self.world.answer(request) is not None or self._tended(), "the answer", 90)
+        wait_until(lambda: self.world.answer(request) is not None or self._tended(), "the answer", 180)
         if (self.world.answer(request) or {}).get("accepted"):
             yield "another update is accepted after an intervention"
 
     def _resume(self) -> Iterator[str]:
         """Once what stopped the update is mended, `resume` brings it to its end."""
         with self.world.reader() as reader:
-            (number,) = [row["id"] for row in reader.updates() if row["status"] == UpdateStatus.INTERVENTION]
+            (number,) = [row["id"] for row in reader.updates(100) if row["status"] == UpdateStatus.INTERVENTION]
         with self.world.operations() as operations:
-            operations.request_resume(number, by="campagne", source="shell")
+            operations.request_resume(number, by="campagne", source=Source.SHELL)
         ended = (UpdateStatus.ROLLED_BACK, UpdateStatus.SUCCEEDED)
 
         def resumed() -> bool:

@@ -21,7 +21,7 @@ LETTERS = {
     "cancelled": "A",
     "intervention": "I",
 }
-COLUMNS = (*(phase.value for phase in Phase), "hasard")
+COLUMNS = (*(phase.value for phase in Phase), "attente", "hasard")
 
 
 def write(commit: str, everything: Sequence[Scenario], results: Results) -> None:

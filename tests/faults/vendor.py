@@ -10,7 +10,10 @@ from tests.support.archives import build_archive, make_keys
 
 PRODUCT = "portail-bi"
 OLD, NEW, NEXT = "11.5.0", "11.6.0", "11.7.0"
-HOOK_FAULTS = ("fail", "half", "hang", "stubborn", "children", "chatty", "trespass", "stage-fail", "stage-hang")
+HOOK_FAULTS = (
+    *("fail", "poison", "half", "hang", "stubborn", "children", "chatty", "trespass"),
+    *("stage-fail", "stage-hang"),
+)
 RELEASE_FILES = 1000
 CHANGED_EACH = 10
 """One file of ten differs between two releases."""

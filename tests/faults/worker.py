@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from ospi_supervisor import bootstrap
-from ospi_supervisor.config import load_config
+from ospi_supervisor.bootstrap import administration
+from ospi_supervisor.bootstrap import worker as bootstrap
+from ospi_supervisor.config.tables import load_config
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.phases.base import Facts, PhaseWork, Registry, Run
 from ospi_supervisor.phases.registry import make_registry
@@ -124,6 +125,7 @@ def main(config: str, folder: str, *pauses: str) -> None:
     sys.addaudithook(points.audit)
     with (
         mock.patch.multiple(bootstrap, make_registry=watched_registry, utc_now=clock),
+        mock.patch.object(administration, "utc_now", clock),
         mock.patch.object(machine, "BOOT_ID", points.folder / "boot_id"),
     ):
         bootstrap.run_worker(load_config(Path(config)))

@@ -11,19 +11,23 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from ospi_supervisor import bootstrap
+from ospi_supervisor.bootstrap.administration import make_administration
+from ospi_supervisor.bootstrap.operations import make_operations
 from ospi_supervisor.domain.lifecycle import UpdateStatus
-from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.files import sync_tree
-from ospi_supervisor.operations import Operations
+from ospi_supervisor.domain.requests import AT_ONCE, Source, Terms
+from ospi_supervisor.errors import RefusedError, StateError
+from ospi_supervisor.operations.requests import Operations
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
+from ospi_supervisor.system.files import sync_tree
+from tests.faults.decider import Decider
 from tests.faults.disks import CuttableDisk, tmpfs
 from tests.faults.platform import FIRST_ENTRIES, Platform, Site
 from tests.faults.vendor import OLD
@@ -46,14 +50,18 @@ class World(Platform):
     asked: list[int] = field(default_factory=list)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     disk: CuttableDisk | None = None
+    decider: Decider | None = None
 
     # --- worker and web ---------------------------------------------------------------------------------------
 
     def tend(self) -> None:
-        """Start the worker and the web process where they do not run, as systemd does."""
+        """Start the worker and the web process where they do not run, as systemd does; decide, where that is asked."""
         self._tend("worker", self._worker_command())
         if self.site.web:
             self._tend("web", [sys.executable, "-c", RUN, "--config", str(self.config_path), "web"])
+        if self.decider is not None and self.config.maintenance.flag.exists():
+            with self.operations() as operations, contextlib.suppress(StateError):  # its disk may be full
+                self.decider.look(operations)
 
     def _worker_command(self) -> list[str]:
         return [sys.executable, "-m", "tests.faults.worker", str(self.config_path), str(self.notes), *self.pauses]
@@ -112,7 +120,7 @@ class World(Platform):
 
     def strangers(self, *, everybody: bool = False) -> list[psutil.Process]:
         """This world's processes but worker, web and, unless `everybody`, the platform's daemon with its psql, and the
-        living worker's psql: its housekeeping asks how large the database is."""
+        living worker's psql and hands: its housekeeping asks how large databases and folders are."""
         ours = {process.pid for process in self.processes.values()} | {os.getpid()}
         found = []
         for process in psutil.process_iter():
@@ -120,10 +128,17 @@ class World(Platform):
                 if process.pid not in ours and self._is_of_this_world(process):
                     parent = process.parent()
                     lineage = [*process.cmdline(), *(parent.cmdline() if parent else ())]
-                    weighs = parent is not None and parent.pid in ours and "psql" in " ".join(process.cmdline())
-                    if everybody or not (weighs or "serve" in lineage):
+                    if everybody or not ("serve" in lineage or self._weighs(process, ours)):
                         found.append(process)
         return found
+
+    def _weighs(self, process: psutil.Process, ours: set[int]) -> bool:
+        """Whether it is, or is below, a psql or a hand that one of `ours` started."""
+        family = [process, *process.parents()]
+        return any(
+            parent.pid in ours and any(word in " ".join(child.cmdline()) for word in ("psql", "bwrap"))
+            for child, parent in pairwise(family)
+        )
 
     def _is_of_this_world(self, process: psutil.Process) -> bool:
         if process.status() == psutil.STATUS_ZOMBIE or process.name() == "postgres":
@@ -136,21 +151,23 @@ class World(Platform):
     @contextmanager
     def operations(self) -> Iterator[Operations]:
         """What the shell asks through; its databases are closed with the block, for the disk may go."""
-        operations = bootstrap.make_operations(self.config)
+        operations = make_operations(self.config)
         try:
             yield operations
         finally:
             operations.reader.close()
             operations.web.close()
 
-    def ask(self, archive: Path, source: str = "shell") -> int:
-        """Ask for an update as `ospi-supervisor import` does; the request's number. RefusedError."""
+    def ask(self, archive: Path, source: Source = Source.SHELL, terms: Terms = AT_ONCE) -> int:
+        """Ask for an update as `ospi-supervisor import` does; the request's number. RefusedError. Where somebody is
+        there to decide, it is to be validated."""
         with self.operations() as operations:
             upload = operations.uploads.adopt_file(archive, "campagne")
             if upload.verdict == "refused":
                 raise RefusedError(" ; ".join(upload.reasons), code=upload.code or "refused")
             operations.uploads.acknowledge_notice(upload.id, "campagne")
-            self.asked.append(operations.request_import(upload.id, by="campagne", source=source, start_at=None))
+            terms = replace(terms, validate=terms.validate or self.decider is not None)
+            self.asked.append(operations.request_import(upload.id, by="campagne", source=source, terms=terms))
             return self.asked[-1]
 
     def accepted(self) -> list[int]:
@@ -169,12 +186,14 @@ class World(Platform):
     def answer(self, request: int) -> dict[str, Any] | None:
         """What the worker answered to a request."""
         with self.reader() as reader:
-            return reader.answer(request)
+            found = reader.answer(request)
+            return None if found is None else dict(found)
 
     def update(self, update_id: int) -> dict[str, Any] | None:
         """An update's document."""
         with self.reader() as reader:
-            return reader.update(update_id)
+            found = reader.update(update_id)
+            return None if found is None else dict(found)
 
     def is_over(self, update_id: int) -> bool:
         """Whether that update has ended."""
@@ -227,7 +246,7 @@ def _begin(world: World, stack: ExitStack) -> None:
     )
     if world.service("start") != 0:
         raise RuntimeError(f"the platform does not start: {(world.root / 'run/log').read_text()}")
-    bootstrap.make_administration(config).adopt(OLD)
+    make_administration(config).adopt(OLD)
     sync_tree(world.root)  # a cut is to take what the update did not sync, and nothing of what was there before
     world.tend()
     over = threading.Event()

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -21,10 +20,13 @@ from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
 from tests.real_application import recipe
 from tests.real_application.front import front
+from tests.support.places import PLACES
+from tests.support.system import free_port
 
 TOKEN = "f3a1c0de" * 4
 
-CONFIGURATION = """
+CONFIGURATION = (
+    """
 [supervisor]
 state_dir = "{root}/state"
 secure_cookies = false
@@ -44,19 +46,15 @@ status = "{root}/platform/current/bin/hub status {root}/hub.json"
 [[platform.databases]]
 name = "hub"
 url = "sqlite:///{root}/data/hub.sqlite"
-[maintenance]
-flag = "{root}/maintenance/flag"
-page_dir = "{root}/maintenance/page"
-[backup]
-directory = "{root}/backups"
-[trust]
-root = "{trust}"
-[prerequisites]
-cores = 1
-memory_gb = 1
+"""
+    + PLACES
+    + """memory_gb = 1
 free_disk_percent = 1
 platform_version = "5.0.0"
+[rehearsal]
+mode = "{rehearsal}"
 """
+)
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,7 @@ class Site:
     trust: Path
     hub_port: int
     front_port: int
+    rehearsal: str = "when_possible"
     sightings: list[Sighting] = field(default_factory=list)
 
     @property
@@ -122,8 +121,7 @@ class Site:
         """The newest update, as the contract's JSON."""
         reader = EngineReader(sqlite_url(self.root / "state/engine/engine.db"))
         try:
-            newest = max(update["id"] for update in reader.updates())
-            return reader.update(newest) or {}
+            return dict(reader.update(reader.updates(1)[0]["id"]) or {})
         finally:
             reader.close()
 
@@ -140,19 +138,21 @@ class Site:
 
 
 @contextmanager
-def running(root: Path, trust: Path, release: Path, prepare: Callable[[Site], None]) -> Iterator[Site]:
+def running(
+    root: Path, trust: Path, release: Path, prepare: Callable[[Site], None], rehearsal: str = "when_possible"
+) -> Iterator[Site]:
     """A site on the older release (copied from `release`), adopted, with its worker; all stopped at the end.
 
     `prepare` sees the site while its hub serves and before the worker starts.
     """
-    hub_port, front_port = _free_ports(2)
-    site = Site(root, trust, hub_port, front_port)
+    hub_port, front_port = free_port(), free_port()
+    site = Site(root, trust, hub_port, front_port, rehearsal)
     _lay_out(site, release)
     with ExitStack() as stack:
         stack.enter_context(front(site.front_port, site.hub_port, root / "maintenance/flag", root / "maintenance/page"))
         site.hub("start")
         stack.callback(site.hub, "stop")
-        wait_until(lambda: see(site).what == recipe.OLD, 30)
+        wait_until(lambda: see(site).what == recipe.OLD, 180)
         prepare(site)
         adopted = site.supervisor("adopt", recipe.OLD)
         assert adopted.returncode == 0, adopted.stderr
@@ -173,6 +173,7 @@ def _lay_out(site: Site, release: Path) -> None:
     text = CONFIGURATION.format(
         root=site.root,
         product=recipe.PRODUCT,
+        rehearsal=site.rehearsal,
         trust=site.trust,
         hub_port=site.hub_port,
         front_port=site.front_port,
@@ -231,12 +232,3 @@ def wait_until(condition: Callable[[], object], seconds: float) -> None:
     while not condition():
         assert time.monotonic() < deadline, "what was waited for did not come"
         time.sleep(0.05)
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in sockets]

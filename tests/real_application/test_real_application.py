@@ -1,36 +1,22 @@
 """A real application, JupyterHub, taken from one release to another with its rows, through its own schema upgrade."""
 
-import os
 import shutil
 import sqlite3
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.stage import stage
-from ospi_supervisor.archive.trust import Trust
 from tests.real_application import recipe
 from tests.real_application.hospital import Site, running, wait_until
+from tests.real_application.vendor import Vendor, add_column_by_hand, deliver
 
 STABLE = ("name", "admin", "roles", "groups", "created")
 """What both releases' API say of a user."""
-
-
-@dataclass(frozen=True)
-class Vendor:
-    """What the vendor delivers: the first root metadata, the new release's archive; and the old one as installed."""
-
-    root_metadata: Path
-    archive: Path
-    installed: Path
 
 
 @pytest.fixture(scope="module")
@@ -44,30 +30,7 @@ def workspace() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def vendor(workspace: Path) -> Vendor:
-    """Both releases built and proven by `ospi-release`, the older one unpacked from its archive and prepared."""
-    keys, notice, python = workspace / "keys", workspace / "notice.pdf", recipe.platform_python()
-    recipe.run_tool("ospi-release", "init", str(keys))
-    notice.write_bytes(b"%PDF-1.4\n%%EOF\n")
-    root_metadata = keys / "root.json"
-    archives = {version: recipe.build(version, workspace, python, keys, notice) for version in (recipe.OLD, recipe.NEW)}
-    for archive in archives.values():
-        recipe.run_tool("ospi-release", "verify", str(archive), "--root", str(root_metadata))
-    installed = _install(archives[recipe.OLD], workspace / "installed", root_metadata)
-    return Vendor(root_metadata, archives[recipe.NEW], installed)
-
-
-def _install(archive: Path, release: Path, root_metadata: Path) -> Path:
-    """A first deployment by the integrator: unpack, then what the release's `stage` hook does."""
-    with Archive.open(archive, Trust(root_metadata.read_bytes()), datetime.now(UTC)) as opened:
-        stage(opened, release, None, progress=lambda _: None, check=lambda: None, hard_links=False)
-    (release / "venv").mkdir(exist_ok=True)
-    account = recipe.platform_account()
-    if account is not None:
-        shutil.chown(release / "venv", account)
-    environment = {"OSPI_RELEASE_DIR": str(release), "OSPI_TO_VERSION": recipe.OLD, "PATH": os.defpath}
-    hook = [str(release / "hooks/10-venv")]
-    subprocess.run(hook, **recipe.as_platform(), env=environment, cwd=release, check=True, capture_output=True)
-    return release
+    return deliver(workspace)
 
 
 @pytest.fixture
@@ -106,7 +69,7 @@ def test_new_release_serves_the_rows_written_before(vendor: Vendor, folder: Path
     with running(folder, vendor.root_metadata, vendor.installed, prepare=lambda _: None) as site:
         token, schema, before = write_rows(site), site.schema(), read_rows(site)
         importing = subprocess.Popen(site.command("import", str(vendor.archive), "--notice-read", "--wait"))
-        wait_until((site.root / f"platform/releases/{recipe.NEW}/venv/bin/python").exists, 60)
+        wait_until((site.root / f"platform/releases/{recipe.NEW}/venv/bin/python").exists, 180)
         site.api("POST", "users", {"usernames": ["arrivee-pendant-la-preparation"]})
         assert importing.wait(170) == 0
 
@@ -114,6 +77,7 @@ def test_new_release_serves_the_rows_written_before(vendor: Vendor, folder: Path
         assert (update["status"], update["from"], update["to"]) == ("succeeded", recipe.OLD, recipe.NEW)
         assert site.installed() == recipe.NEW
         assert site.story() == [recipe.OLD, "maintenance", recipe.NEW]
+        assert "Répétition réussie" in site.supervisor("log", str(update["id"])).stdout
         while_installing = site.seen_during("stage")
         assert len(while_installing) > 20
         assert set(while_installing) == {recipe.OLD}
@@ -126,9 +90,11 @@ def test_new_release_serves_the_rows_written_before(vendor: Vendor, folder: Path
         assert any("user_info" in sql for sql in site.schema() - schema)
 
 
+@pytest.mark.full
 def test_schema_upgrade_that_fails_half_way_is_rolled_back(vendor: Vendor, folder: Path) -> None:
     """A column that somebody added by hand stops the upgrade at its third step, the first two being committed."""
-    with running(folder, vendor.root_metadata, vendor.installed, prepare=add_column_by_hand) as site:
+    never = "never"  # a rehearsal would find it
+    with running(folder, vendor.root_metadata, vendor.installed, add_column_by_hand, never) as site:
         write_rows(site)
         schema, before, first_revision = site.schema(), read_rows(site), revision(site.database)
         imported = site.supervisor("import", str(vendor.archive), "--notice-read", "--wait")
@@ -150,8 +116,26 @@ def test_schema_upgrade_that_fails_half_way_is_rolled_back(vendor: Vendor, folde
         assert site.story() == [recipe.OLD, "maintenance", recipe.OLD]
 
 
-def add_column_by_hand(site: Site) -> None:
-    """What a hospital should not do: alter the application's tables."""
-    with closing(sqlite3.connect(site.database)) as connection:
-        connection.execute("ALTER TABLE users ADD COLUMN user_info TEXT")
-        connection.commit()
+@pytest.mark.full
+def test_what_a_rehearsal_finds_is_cured_and_the_same_archive_installs(vendor: Vendor, folder: Path) -> None:
+    """Nobody loses the application for it, no row and no file changes, nothing is locked."""
+    with running(folder, vendor.root_metadata, vendor.installed, prepare=add_column_by_hand) as site:
+        write_rows(site)
+        schema, before = site.schema(), read_rows(site)
+        imported = site.supervisor("import", str(vendor.archive), "--notice-read", "--wait")
+        assert imported.returncode == 1
+        assert "duplicate column name: user_info" in imported.stdout + imported.stderr
+
+        update = site.last_update()
+        assert (update["status"], update["failed_phase"]) == ("refused", "rehearse")
+        assert (site.installed(), site.schema(), read_rows(site)) == (recipe.OLD, schema, before)
+        assert site.story() == [recipe.OLD]
+        assert len(site.seen_during("rehearse")) > 20
+        assert not list(site.root.rglob(".repetition"))
+
+        with closing(sqlite3.connect(site.database)) as connection:
+            connection.execute("ALTER TABLE users DROP COLUMN user_info")
+        again = site.supervisor("import", str(vendor.archive), "--notice-read", "--wait")
+        assert again.returncode == 0
+        assert site.story() == [recipe.OLD, "maintenance", recipe.NEW]
+        assert read_rows(site) == before

@@ -1,5 +1,6 @@
 """A hospital's server with everything of the automatic update but the phases: real databases, archives and HTTP."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,15 +8,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ospi_supervisor.archive.base import check_base
-from ospi_supervisor.archive.tree import InstalledTree, record_tree
-from ospi_supervisor.automatic.nightly import AutomaticUpdate
-from ospi_supervisor.automatic.supply import Supply
-from ospi_supervisor.automatic.view import AutomaticView
-from ospi_supervisor.config import Config, parse_config
+from ospi_supervisor.archive.delta_base import check_base
+from ospi_supervisor.archive.tree import InstalledTree, listing, record_tree
+from ospi_supervisor.config.tables import Config, parse_config
+from ospi_supervisor.domain.attempts import Conditions
 from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
-from ospi_supervisor.engine.desk import Desk
+from ospi_supervisor.engine.requests import Requests
 from ospi_supervisor.engine.unlocking import Unlocking
+from ospi_supervisor.operations.automatic import AutomaticView
 from ospi_supervisor.platform.machine import operating_system
 from ospi_supervisor.publisher.delta import build_delta
 from ospi_supervisor.publisher.publication import publish
@@ -24,7 +24,11 @@ from ospi_supervisor.store.automatic_store import AutomaticStore
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.engine_store import EngineStore
+from ospi_supervisor.store.published import PublishedStore
 from ospi_supervisor.store.web_rows import RequestRow
+from ospi_supervisor.worker.attempts import Attempts
+from ospi_supervisor.worker.download import Download
+from ospi_supervisor.worker.nightly import AutomaticUpdate
 from tests.support.archives import PRODUCT, build_archive, make_tree
 from tests.support.hospital import NOW
 from tests.support.http_server import Server, serving
@@ -53,6 +57,7 @@ class House:
     keys: Path
     clock: Clock = field(default_factory=Clock)
     stopping: bool = False
+    conditions: Conditions = field(default_factory=Conditions)
 
     def __post_init__(self) -> None:
         self.config = self.make_config({operating_system().id: self.server.url})
@@ -64,7 +69,7 @@ class House:
         self.view = AutomaticView(self.config, self.reader, lambda: OLD, self.clock)
         self.automatic = self.make_automatic(self.config)
 
-    def make_config(self, hosts: dict[str, str]) -> Config:
+    def make_config(self, hosts: dict[str, str], **more: Any) -> Config:
         folder = str(self.folder)
         return parse_config(
             {
@@ -79,14 +84,14 @@ class House:
                 "maintenance": {"flag": f"{folder}/flag", "page_dir": f"{folder}/page"},
                 "backup": {"directory": f"{folder}/backups"},
                 "trust": {"root": str(self.keys / "root.json")},
-                "automatic_update": {"hosts": hosts, "jitter": 0},
+                "automatic_update": {"hosts": hosts, "jitter": 0, **more},
             }
         )
 
     def make_automatic(self, config: Config) -> AutomaticUpdate:
         """As `bootstrap` does it."""
         unlocking = Unlocking(self.engine, None, lambda: None)
-        desk = Desk(
+        requests = Requests(
             self.engine,
             PRODUCT,
             config.paths.uploads_dir,
@@ -96,24 +101,40 @@ class House:
             self.store.change_setting,
             lambda: True,
         )
-        supply = Supply(
-            config=config,
-            store=self.store,
-            check_base=lambda archive: check_base(archive, self.installed),
-            installed_version=lambda: OLD,
-            clock=self.clock,
-            stopping=lambda: self.stopping,
-        )
         return AutomaticUpdate(
             config=config,
             engine=self.engine,
             store=self.store,
-            admit=lambda update, reason: desk.admit(update, reason, self.clock()),
-            supply=supply,
+            admit=lambda update, reason: requests.admit(update, reason, self.clock()),
+            download=self.make_download(config),
+            attempts=Attempts(
+                PublishedStore(self.engine),
+                self.reader,
+                lambda: self.conditions,
+                self.clock,
+            ),
             installed_version=lambda: OLD,
             zone=lambda: UTC,
             clock=self.clock,
+            sleep=self.wait,
         )
+
+    def make_download(self, config: Config) -> Download:
+        """As `bootstrap` does it."""
+        return Download(
+            config=config,
+            store=self.store,
+            check_base=lambda archive: check_base(archive, self.installed),
+            base_listing=lambda: hashlib.sha256(listing(self.installed.record.items.values())).hexdigest(),
+            installed_version=lambda: OLD,
+            clock=self.clock,
+            stopping=lambda: self.stopping,
+            sleep=self.wait,
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Time goes on."""
+        self.clock.now += timedelta(seconds=seconds)
 
     def turn_on(self) -> None:
         """OUI."""
@@ -130,7 +151,8 @@ class House:
             requested_at=self.clock() - age,
         )
         self.automatic.answer(row)
-        return self.reader.answer(number)
+        answer = self.reader.answer(number)
+        return None if answer is None else dict(answer)
 
     def archives_asked_for(self) -> list[str]:
         """The archives' addresses, in the order of the requests."""
@@ -146,7 +168,7 @@ def last_run(house: House) -> dict[str, Any]:
     """How the last run ended."""
     found = house.store.state().last_run
     assert found is not None
-    return found
+    return dict(found)
 
 
 def fill_repository(folder: Path, keys: Path) -> Repository:

@@ -13,9 +13,9 @@ _NOW = datetime.now(UTC)
 
 
 class Authority:
-    """Signs certificates; its own lies in `path`."""
+    """Signs certificates; its own, which ends in `end` days, lies in `path`."""
 
-    def __init__(self, folder: Path, name: str = "Autorité du CHU") -> None:
+    def __init__(self, folder: Path, name: str = "Autorité du CHU", end: int = 2) -> None:
         folder.mkdir(exist_ok=True)
         self.folder, self.name = folder, name
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -27,7 +27,7 @@ class Authority:
         )
         self._subject = subject
         certificate = (
-            _builder(subject, subject, self._key, _NOW - timedelta(days=2), _NOW + timedelta(days=2))
+            _builder(subject, subject, self._key, _NOW - timedelta(days=2), _NOW + timedelta(days=end))
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_usage(signs=True), critical=True)
             .sign(self._key, hashes.SHA256())

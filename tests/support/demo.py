@@ -17,17 +17,17 @@ from typing import Any, TypeVar
 import requests
 
 from demo.layout import REPOSITORY, Layout
-from demo.prepare import free_port
+from tests.support.system import free_port
 
-READY_SECONDS = 90.0
-STOP_SECONDS = 60.0
-UPDATE_SECONDS = 120.0
+READY_SECONDS = 240.0
+STOP_SECONDS = 180.0
+UPDATE_SECONDS = 300.0
 FINAL = {"succeeded", "rolled_back", "refused", "failed", "cancelled", "intervention"}
 
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 30.0) -> Found:
+def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 180.0) -> Found:
     """What `look` finds (anything true) within `seconds`; AssertionError naming `what` otherwise."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
@@ -56,12 +56,21 @@ class Place(ABC):
         """A sample archive, by its name in the contract."""
         return Path(self.document["archives"][name])
 
+    @property
+    def program(self) -> list[str]:
+        """`ospi-supervisor`."""
+        return [str(Path(sys.executable).with_name("ospi-supervisor"))]
+
     def cli(
         self, *arguments: str, stdin: str = "", timeout: float = UPDATE_SECONDS
     ) -> subprocess.CompletedProcess[str]:
         """`ospi-supervisor` with these arguments."""
-        program = Path(sys.executable).with_name("ospi-supervisor")
-        command = [str(program), "--config", str(self.layout.config), *arguments]
+        return self.run([*self.program, "--config", str(self.layout.config), *arguments], stdin, timeout)
+
+    def run(
+        self, command: list[str], stdin: str = "", timeout: float = UPDATE_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
+        """A command, to its end."""
         return subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
 
     def data(self) -> dict[str, str]:

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ import psutil
 import requests
 
 from demo.layout import REPOSITORY
-from demo.prepare import ADMINISTRATOR, free_port, prepare
-from ospi_supervisor.config import load_config
-from ospi_supervisor.platform.proxy import Kind
+from demo.prepare import ADMINISTRATOR, prepare
+from ospi_supervisor.config.tables import load_config
+from ospi_supervisor.domain.proxies import Kind
 from tests.support.demo import Place, wait_for
 from tests.support.prepared import lay_out_prepared
 from tests.support.proxies import serve
+from tests.support.system import free_port
 
-STOP_SECONDS = 60
+STOP_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,13 @@ class Deployment(Place):
     all `accounts` can run."""
 
     def __init__(
-        self, folder: Path, kind: Kind, accounts: Accounts | None = None, python: Path = Path(sys.executable)
+        self,
+        folder: Path,
+        kind: Kind,
+        accounts: Accounts | None = None,
+        python: Path = Path(sys.executable),
+        *,
+        before_worker: Sequence[str] = (),
     ) -> None:
         self.layout = lay_out_prepared(folder)
         self.port, self._web_port = free_port(), free_port()
@@ -53,10 +61,17 @@ class Deployment(Place):
         proxy_folder.mkdir()
         printed = self.cli("proxy", kind)
         assert printed.returncode == 0, printed.stderr
-        program = [str(python), "-c", RUN, "--config", str(self.layout.config)]
-        self._commands = {"web": [*program, "web"], "worker": [*program, "worker"]}
+        program = [*self.program, "--config", str(self.layout.config)]
+        self._commands = {"web": [*program, "web"], "worker": [*before_worker, *program, "worker"]}
         self._commands["proxy"] = serve(kind, proxy_folder, printed.stdout, self.port)
         self._processes: dict[str, psutil.Popen] = {}
+        self.variables: dict[str, str] = {}
+        """What the environment of processes has besides."""
+
+    @property
+    def program(self) -> list[str]:
+        """`ospi-supervisor`, where all accounts can run it."""
+        return [str(self._python), "-P", "-c", RUN]
 
     def _configure(self) -> None:
         """The demonstration's configuration, with the web process behind a proxy, and what accounts can run."""
@@ -74,6 +89,11 @@ class Deployment(Place):
             assert old in text
             text = text.replace(old, new)
         self.layout.config.write_text(text, encoding="utf-8")
+
+    @property
+    def vendor_port(self) -> int:
+        """Where the configuration awaits the vendor's server; nothing listens there."""
+        return self._prepared.vendor_port
 
     @property
     def document(self) -> dict[str, Any]:
@@ -105,7 +125,7 @@ class Deployment(Place):
                 self._commands[name],
                 stdout=log,
                 stderr=log,
-                env=self._environment,
+                env=self._environment | self.variables,
                 umask=0o027 if identity else 0o022,
                 **identity,
             )

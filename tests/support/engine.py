@@ -4,7 +4,6 @@ Each phase's do makes the file `effects/PHASE` and its undo removes it, so that 
 and « wholly new » a full one. The trace tells in which order things were called, across processes.
 """
 
-import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -15,21 +14,25 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ospi_supervisor.config.paths import StatePaths
+from ospi_supervisor.config.support_key import SupportKey
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.unlock import encode_code, parse_challenge
 from ospi_supervisor.engine.engine import Engine
 from ospi_supervisor.engine.unlocking import Unlocking
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.phases.base import Facts, Registry, Run
-from ospi_supervisor.state_paths import StatePaths
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.engine_rows import NewUpdate
 from ospi_supervisor.store.engine_store import EngineStore
-from ospi_supervisor.support_key import SupportKey
+from tests.support.forked import forked
 
 PRODUCT, OLD, NEW = "portail", "11.5.0", "11.6.0"
 SUPPORT_KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))  # the same in every process of a test
+
+UNASKED = [phase for phase in Phase if phase is not Phase.VALIDATE]
+"""The phases of an update that is not to be validated."""
 
 Fault = Callable[[Run], None]
 Faults = Mapping[str, Fault]
@@ -143,6 +146,10 @@ class Bench:
         """All that was called so far, in order."""
         return self.trace_path.read_text(encoding="utf-8").splitlines()
 
+    def phase_was_left(self, phase: Phase) -> bool:
+        """Whether that phase was begun, and left on purpose."""
+        return phase in self.effects() and self.phase_statuses()[phase] is PhaseStatus.PENDING
+
     def effects(self) -> set[str]:
         """The phases whose effect stands."""
         return {path.name for path in (self.folder / "effects").iterdir()}
@@ -157,6 +164,7 @@ class Bench:
             "notice_sha256": None,
             "notice_read_at": None,
             "start_at": None,
+            "validates": True,
         }
         return NewUpdate(**(values | changes))
 
@@ -170,9 +178,7 @@ class Bench:
 
     def run_in_process(self, faults: Faults | None = None) -> int | None:
         """The same in a process of its own, as a worker is; its exit code (negative: the signal that killed it)."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(["tests.support.engine"])
-        child = context.Process(target=self.run, args=(faults,))
+        child = forked().Process(target=self.run, args=(faults,))
         child.start()
         child.join(60)
         return child.exitcode
@@ -192,7 +198,7 @@ class Bench:
     def update(self, update_id: int = 1) -> dict[str, Any]:
         document = self.reader().update(update_id)
         assert document is not None
-        return document
+        return dict(document)
 
     def status(self, update_id: int = 1) -> UpdateStatus:
         return UpdateStatus(self.update(update_id)["status"])
@@ -201,11 +207,15 @@ class Bench:
         return {Phase(row["name"]): PhaseStatus(row["status"]) for row in self.update(update_id)["phases"]}
 
     def events(self, update_id: int = 1) -> list[tuple[str, dict[str, Any]]]:
-        return [(event.kind, event.data) for event in self.reader().events(update_id, limit=100_000)]
+        return [(event.kind, dict(event.data)) for event in self.reader().events(update_id, limit=100_000)]
 
     def journal(self, level: str, update_id: int = 1) -> list[str]:
         """The journal's lines of one level."""
-        return [data["message"] for kind, data in self.events(update_id) if kind == "log" and data["level"] == level]
+        return [
+            data["message"]
+            for kind, data in self.events(update_id)
+            if kind in ("log", "hour") and data["level"] == level
+        ]
 
     def locked_versions(self) -> list[str]:
         return [lock["version"] for lock in self.reader().locks()]

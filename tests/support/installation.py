@@ -20,7 +20,7 @@ def install(folder: Path) -> Path:
     subprocess.run([platform_python(), "-m", "venv", "--without-pip", folder], check=True)
     packages = folder / f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
     locked = (REPOSITORY / "requirements" / "run.txt").read_text(encoding="utf-8")
-    for name in re.findall(r"^([\w.-]+)==", locked, re.MULTILINE):
+    for name in re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==", locked, re.MULTILINE):
         _copy_distribution(name, packages)
     shutil.copytree(REPOSITORY / "ospi_supervisor", packages / "ospi_supervisor")
     return folder / "bin" / "python"

@@ -8,7 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from demo.layout import Layout
-from demo.prepare import Prepared, free_port, prepare, save
+from demo.prepare import Prepared, prepare, save
+from tests.support.system import free_port
 
 
 def lay_out_prepared(folder: Path) -> Layout:

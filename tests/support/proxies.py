@@ -1,8 +1,9 @@
 """The real reverse proxies: a whole server's configuration around the one that the supervisor prints."""
 
+import re
 from pathlib import Path
 
-from ospi_supervisor.platform.proxy import Kind
+from ospi_supervisor.domain.proxies import Kind
 from tests.support.system import require_program
 
 ACCOUNT = "www-data"
@@ -10,7 +11,7 @@ ACCOUNT = "www-data"
 
 NGINX = """
 daemon off; master_process on; worker_processes 1; user {account}; pid {folder}/pid; error_log {folder}/error.log;
-events {{ worker_connections 512; }}
+events {{ worker_connections 1024; }}
 http {{
     access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
     fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -18,7 +19,7 @@ http {{
 }}
 """
 APACHE_MODULES = (
-    "mpm_event authz_core mime alias rewrite headers proxy proxy_http proxy_wstunnel reqtimeout".split()  # noqa: SIM905
+    "mpm_event authz_core mime alias rewrite headers proxy proxy_http proxy_wstunnel reqtimeout ssl".split()  # noqa: SIM905
 )
 APACHE = """
 ServerRoot {folder}
@@ -33,7 +34,14 @@ User {account}
 Group {account}
 Include {folder}/printed
 """
-CADDY = "{{\n\tadmin off\n\tauto_https off\n}}\n{printed}"
+CADDY = """
+{{
+	admin off
+	auto_https off
+	{servers}
+}}
+{printed}
+"""
 
 
 def serve(kind: Kind, folder: Path, printed: str, port: int) -> list[str]:
@@ -52,5 +60,9 @@ def serve(kind: Kind, folder: Path, printed: str, port: int) -> list[str]:
         )
         main.write_text(APACHE.format(folder=folder, account=ACCOUNT, modules=modules, port=port))
         return [require_program("apache2"), "-D", "FOREGROUND", "-f", str(main)]
-    main.write_text(CADDY.format(printed=printed))
+    servers = re.search(
+        r"#(\tservers \{\n.*?\n)#\t\}\n", printed, re.DOTALL
+    )  # what it says to put into the global block
+    assert servers is not None
+    main.write_text(CADDY.format(printed=printed, servers=f"{servers[1]}\t}}".replace("\n#", "\n")))
     return [require_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(main)]

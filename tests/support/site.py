@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from argon2 import PasswordHasher
 from werkzeug.test import Client, TestResponse
 
-from ospi_supervisor.bootstrap import make_diagnostics, make_operations
-from ospi_supervisor.config import Config, load_config
-from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.bootstrap.operations import make_diagnostics, make_operations
+from ospi_supervisor.config.tables import Config, load_config
+from ospi_supervisor.domain.events import EventData, EventKind
+from ospi_supervisor.domain.hour import Hour
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.roles import ADMINISTRATION_SYSTEM
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_rows import NewUpdate
 from ospi_supervisor.store.engine_store import EngineStore
-from ospi_supervisor.store.web_models import ADMINISTRATION_SYSTEM
+from ospi_supervisor.system.passwords import hash_password
 from ospi_supervisor.web import create_app
-from ospi_supervisor.web.server import mount
+from ospi_supervisor.web.serving.server import mount
 from tests.support import archives
 from tests.support.http_server import Handler, serving
+from tests.support.reading import plain_spaces
 
 PREFIX = "/superviseur"
 PASSWORD = "correct cheval pile"
@@ -34,7 +37,7 @@ CONFIG = """
 state_dir = "{folder}/state"
 listen = "127.0.0.1:{port}"
 secure_cookies = false
-max_archive_bytes = 1000000000
+max_archive_bytes = 4000000000
 metrics_token_file = "{folder}/metrics-token"
 [platform]
 product = "portail-bi"
@@ -148,6 +151,18 @@ class Site:
         )
         return self.engine.admit(new, now())
 
+    def prepared(self, switch_at: datetime | None) -> int:
+        """An update to 11.6.0 that is prepared, for that hour or after it was missed."""
+        number = self.update()
+        for phase in Phase:
+            if rule_of(phase).cancellable:
+                self.phase(number, phase, PhaseStatus.DONE)
+                self.engine.set_phase(number, phase, ended_at=now(), percent=100.0)
+        self.engine.hold(number, None if switch_at is None else Hour(switch_at=switch_at, wake_at=switch_at))
+        message = "Tout est prêt : la page de maintenance sera mise en place à l'heure choisie."
+        self.event(number, "hour", Phase.BACKUP, level="info", message=message)
+        return number
+
     def phase(self, number: int, phase: Phase, status: PhaseStatus) -> None:
         """A phase changes, with its event."""
         self.engine.set_phase(number, phase, status=status, started_at=now())
@@ -155,11 +170,17 @@ class Site:
 
     def event(self, number: int, kind: str, phase: Phase, **data: Any) -> None:
         """One more event."""
-        self.engine.add_event(number, kind, phase, now(), data)
+        self.engine.add_event(number, EventKind(kind), phase, now(), cast(EventData, data))
+
+    def progress(self, number: int, phase: Phase, percent: float, message: str = "") -> None:
+        """A phase tells how far it is, as the worker writes it: its row and the event at once."""
+        with self.engine.transaction():
+            self.engine.set_phase(number, phase, percent=percent)
+            self.event(number, "progress", phase, percent=percent, message=message)
 
     def close(self) -> None:
         """Close the databases."""
-        self.app.extensions["ospi_supervisor"].hub.stop()
+        self.app.extensions["ospi_supervisor"].broadcaster.stop()
         self.operations.web.close()
         self.operations.reader.close()
         self.engine.close()
@@ -182,7 +203,7 @@ class Browser:
 
     def get(self, path: str, **options: Any) -> TestResponse:
         """A page; its CSRF token is kept."""
-        response = self.client.get(f"{PREFIX}/{path}", **options)
+        response = as_read(self.client.get(f"{PREFIX}/{path}", **options))
         found = re.search(
             'name="csrf-token" content="([^"]+)"', response.text if response.mimetype == "text/html" else ""
         )
@@ -192,7 +213,7 @@ class Browser:
     def send(self, method: str, path: str, headers: Mapping[str, str] | None = None, **options: Any) -> TestResponse:
         """Any request, with the CSRF token in its header."""
         headers = {"X-CSRFToken": self.token, **(headers or {})}
-        return self.client.open(f"{PREFIX}/{path}", method=method, headers=headers, **options)
+        return as_read(self.client.open(f"{PREFIX}/{path}", method=method, headers=headers, **options))
 
     def post(self, path: str, **options: Any) -> TestResponse:
         """A form."""
@@ -237,10 +258,16 @@ class Browser:
         return found
 
 
+def as_read(response: TestResponse) -> TestResponse:
+    """A page with plain spaces, as a reader tells them; `tests/test_typography.py` looks at which they are."""
+    if response.mimetype == "text/html" and not response.content_encoding:
+        response.set_data(plain_spaces(response.get_data(as_text=True)))
+    return response
+
+
 @cache
 def _password_hash() -> str:
-    # Cheap to verify, or each test would take Argon2's time several times.
-    return PasswordHasher(memory_cost=64, time_cost=1, parallelism=1).hash(PASSWORD)
+    return hash_password(PASSWORD)
 
 
 def now() -> datetime:

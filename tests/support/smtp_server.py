@@ -11,6 +11,8 @@ from email.message import EmailMessage
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
+from tests.support.reading import plain_spaces
+
 
 @dataclass
 class Letter:
@@ -25,7 +27,7 @@ class Letter:
     @property
     def text(self) -> str:
         """What one reads."""
-        return str(self.message.get_content()).replace("\r\n", "\n")
+        return plain_spaces(str(self.message.get_content()).replace("\r\n", "\n"))
 
 
 @dataclass

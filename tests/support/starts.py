@@ -11,16 +11,17 @@ from pathlib import Path
 
 from ospi_supervisor.archive.reader import Archive
 from ospi_supervisor.archive.trust import Trust
-from ospi_supervisor.automatic.facts import REQUESTED_BY, RUN, SOURCE
+from ospi_supervisor.deployment.automatic import REQUESTED_BY
 from ospi_supervisor.domain.lifecycle import Phase
-from ospi_supervisor.engine.desk import Desk
+from ospi_supervisor.domain.requests import RunAutomaticUpdate, Source
+from ospi_supervisor.engine.requests import Requests
 from ospi_supervisor.errors import PlatformError, RefusedError
-from ospi_supervisor.jobs.worker import log_to_stdout
 from ospi_supervisor.phases.base import Facts, Registry, Run
 from ospi_supervisor.store.engine_rows import NewUpdate
 from ospi_supervisor.store.web_rows import RequestRow
+from ospi_supervisor.system.journal import log_to_stdout
 from tests.support.engine import NEW, OLD, Bench, Faults, now
-from tests.support.worker import Judge, make_worker
+from tests.support.worker import Answer, make_worker
 
 PHASE_SECONDS = 0.01
 """Long enough for starts to meet."""
@@ -60,36 +61,36 @@ class TracingPhase:
             return {"product": archive.manifest.product, "version": archive.manifest.version}
 
 
-def automatic_before(desk: Desk) -> Judge:
-    """Requests of the kind `auto_run` become updates as the automatic update makes them: it admits by the desk.
+def automatic_before(requests: Requests) -> Answer:
+    """Requests of the kind `auto_run` become updates as the automatic update makes them: it admits by the requests.
 
     Its own look at locks and at what runs is left out: the engine must need none of that.
     """
 
-    def judge(request: RequestRow) -> None:
-        if request.kind != RUN:
-            desk.judge(request)
+    def answer(request: RequestRow) -> None:
+        if request.kind != RunAutomaticUpdate.kind:
+            requests.answer(request)
             return
         update = NewUpdate(
             product="portail-bi",
             from_version=OLD,
-            source=SOURCE,
+            source=Source.AUTOMATIC,
             requested_by=REQUESTED_BY,
             archive=Path(request.payload["archive"]),
             notice_sha256=None,
             notice_read_at=None,
             start_at=None,
         )
-        if request.id in desk.store.answered():
+        if requests.store.is_answered(request.id):
             return
         try:
-            update_id = desk.admit(update, "Mise à jour automatique.", now())
+            update_id = requests.admit(update, "Mise à jour automatique.", now())
         except RefusedError as error:
-            desk.store.answer(request.id, accepted=False, message=str(error), now=now())
+            requests.store.answer(request.id, accepted=False, message=str(error), now=now())
         else:
-            desk.store.answer(request.id, accepted=True, update_id=update_id, now=now())
+            requests.store.answer(request.id, accepted=True, update_id=update_id, now=now())
 
-    return judge
+    return answer
 
 
 def is_bad(version: str) -> bool:

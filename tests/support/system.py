@@ -1,14 +1,21 @@
 """System programs that some tests use as real parts, and the ports that they listen on."""
 
+import contextlib
 import os
+import random
 import shutil
 import socket
+import stat
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
+PORTS = range(28_000, 32_768)
+"""Above those of the fault campaign."""
 SBIN = "/usr/sbin:/sbin"
 
 
@@ -34,11 +41,13 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def free_port() -> int:
-    """A port of the loopback address that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port of the loopback address that nobody uses, and that nobody is given before it is listened on: below the
+    range that the kernel hands out to clients, and at random, for other tests of this machine ask at the same time."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def listens(port: int) -> bool:
@@ -48,9 +57,17 @@ def listens(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 180.0) -> None:
     """Return once `condition` holds; AssertionError naming `what` after so many seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
         time.sleep(0.02)
+
+
+def let_others_in(folder: Path) -> None:
+    """Open a temporary folder, and those that it lies in, to other accounts; the system's own is left as it is."""
+    top = Path(tempfile.gettempdir())
+    for place in (folder, *folder.parents):
+        if top in place.parents:
+            place.chmod(stat.S_IMODE(place.stat().st_mode) | 0o055)

@@ -5,15 +5,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from ospi_supervisor.engine.desk import Desk
-from ospi_supervisor.engine.lock import exclusive
+from ospi_supervisor.engine.requests import Requests
 from ospi_supervisor.errors import BusyError
-from ospi_supervisor.jobs.worker import Worker, log_to_stdout
+from ospi_supervisor.jobs.door import Door
+from ospi_supervisor.jobs.worker import Worker
 from ospi_supervisor.phases.base import Run
 from ospi_supervisor.store.automatic_store import AutomaticStore
-from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.web_rows import RequestRow
-from ospi_supervisor.store.web_store import WebStore
+from ospi_supervisor.system.journal import log_to_stdout
+from ospi_supervisor.system.lock import exclusive
 from tests.support.engine import OLD, PRODUCT, Bench, Fault, fail, now
 
 LONG_SECONDS = 60
@@ -36,23 +36,22 @@ def linger(_run: Run) -> None:
 FAULTS: dict[str, Fault] = {"hang": hang, "linger": linger, "fail": fail}
 
 
-Judge = Callable[[RequestRow], None]
+Answer = Callable[[RequestRow], None]
 
 
 def make_worker(
-    bench: Bench, faults: dict[str, Fault], judge_at: Callable[[Desk], Judge] = lambda desk: desk.judge
+    bench: Bench, faults: dict[str, Fault], answer_at: Callable[[Requests], Answer] = lambda requests: requests.answer
 ) -> Worker:
-    """As `bootstrap` does it; `judge_at` may put something before the desk."""
+    """As `bootstrap` does it; `answer_at` may put something before the requests."""
     engine = bench.engine(faults)
     change = AutomaticStore(engine.store).change_setting
     unlocking = bench.unlocking(engine.store)
     uploads = bench.paths.uploads_dir
-    desk = Desk(engine.store, PRODUCT, uploads, lambda: OLD, now, unlocking, change, lambda: True)
+    requests = Requests(engine.store, PRODUCT, uploads, lambda: OLD, now, unlocking, change, lambda: True)
     worker = Worker(
-        queue_path=bench.paths.queue_db,
         store=engine.store,
-        open_web=lambda: WebStore(sqlite_url(bench.paths.web_db)),
-        judge=judge_at(desk),
+        door=Door(bench.paths.queue_db, bench.paths.web_db),
+        answer=answer_at(requests),
         run_due=engine.run_due,
         update_itself=lambda: bench.trace("update_itself"),
         keep_house=lambda: bench.trace("keep_house"),
