@@ -12,16 +12,31 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from benchmarks import backup, delta, postgres, reference, scale, site
+from benchmarks import (
+    backup,
+    delta,
+    hands,
+    idle,
+    pages,
+    performance,
+    postgres,
+    reference,
+    scale,
+    site,
+    streams,
+    way_back,
+)
 from benchmarks.client import Administrator, watching
 from benchmarks.disk import fresh_disk
-from benchmarks.processes import bytes_written, family_peak, peak_memory
+from benchmarks.processes import bytes_written, family_peak, peak_memory, processor_seconds
 from benchmarks.reference import Reference
 from benchmarks.tree import FULL, SMALL, make_trees
 from tests.real_application.recipe import run_tool
 
 CACHE = Path(__file__).parents[1] / ".cache" / "bench"
 RESTARTS = 5
+TINY = 40
+"""Files of a release as small as the demonstration's."""
 MB = 1e6
 
 
@@ -50,6 +65,8 @@ class Result:
     family_peak: int
     downtime: float
     restart: float
+    processor: float
+    whole: float
 
     @property
     def total(self) -> float:
@@ -90,7 +107,9 @@ def _reference(inputs: Inputs, server: site.Site, received: Path, disk: Path) ->
     return reference.measure(inputs.tarball, server.ports["dav_port"], received, disk / "unpacked")
 
 
-def _update(inputs: Inputs, server: site.Site) -> tuple[float, float, int, int, int, int, int, float, float]:
+def _update(
+    inputs: Inputs, server: site.Site
+) -> tuple[float, float, int, int, int, int, int, float, float, float, float]:
     restart = median(_restart(server) for _ in range(RESTARTS))
     administrator = Administrator(server.base)
     written = bytes_written(server.web)
@@ -98,7 +117,7 @@ def _update(inputs: Inputs, server: site.Site) -> tuple[float, float, int, int, 
     location = administrator.upload(inputs.archive)
     upload = time.monotonic() - begun
     web_written = bytes_written(server.web) - written
-    written = bytes_written(server.worker)
+    written, busy = bytes_written(server.worker), processor_seconds(server.web, server.worker)
     with family_peak(server.worker) as family, watching("127.0.0.1", server.ports["front_port"]) as watch:
         pressed = datetime.now(UTC)
         administrator.install(location)
@@ -106,7 +125,9 @@ def _update(inputs: Inputs, server: site.Site) -> tuple[float, float, int, int, 
     install = (site.phase_end(update, "stage") - pressed).total_seconds()
     worker_written = bytes_written(server.worker) - written
     peaks = peak_memory(server.web), peak_memory(server.worker), family.together
-    return upload, install, web_written, worker_written, *peaks, watch.downtime(), restart
+    busy = processor_seconds(server.web, server.worker) - busy
+    whole = (datetime.fromisoformat(str(update["ended_at"])) - pressed).total_seconds()
+    return upload, install, web_written, worker_written, *peaks, watch.downtime(), restart, busy, whole
 
 
 def _restart(server: site.Site) -> float:
@@ -146,22 +167,44 @@ def report(title: str, goal: float, inputs: Inputs, results: list[Result]) -> No
     print(f"| interruption vue (s) | {down:.2f} | {restart:.2f} | + {down - restart:.2f} s | ≤ + 1 s |", flush=True)
 
 
+def _idle(seconds: float) -> int:
+    """A server with a small release, left alone."""
+    inputs = prepare(TINY)
+    with fresh_disk(CACHE / "disk.img") as disk:
+        (disk / "site").mkdir()
+        with site.running(disk / "site", inputs.trust, inputs.first) as server:
+            return idle.say(idle.measure(server, seconds))
+
+
 def main() -> int:
     """Run every case and print its table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--small", action="store_true", help="a tree of 4,000 files, one run: a quick look")
+    parser.add_argument("--files", type=int, help="a tree of so many files")
+    parser.add_argument("--long-file", type=int, metavar="MB", help="of row 11 (4,400, or 300 with --small)")
     parser.add_argument("--runs", type=int, help="runs of each case (3, or 1 with --small)")
-    what = ("update", "backup", "delta", "scale", "postgres")
+    parser.add_argument("--seconds", type=float, default=idle.IDLE_SECONDS, help="of `idle`: for how long (600)")
+    what = ("update", "backup", "delta", "scale", "postgres", "way-back", "pages", "streams", "hands", "idle", "all")
     parser.add_argument("what", nargs="?", choices=what, default="update", help="what is measured")
     options = parser.parse_args()
-    others = {"delta": delta.main, "scale": scale.main, "postgres": postgres.main}
+    others = {"delta": delta.main, "scale": scale.main, "postgres": postgres.main, "way-back": way_back.main}
+    others |= {"pages": pages.main, "streams": streams.main}
+    others |= {"hands": lambda: hands.main(options.runs or hands.PAIRS)}
     if options.what in others:
         return others[options.what]()
-    inputs = prepare(SMALL if options.small else FULL)
-    runs = options.runs or (1 if options.small else 3)
+    inputs = prepare(options.files or (SMALL if options.small else FULL))
+    runs = options.runs or (1 if options.small else 5 if options.what == "all" else 3)
     other = CACHE / "other"
     other.mkdir(exist_ok=True)
     (other / "LISEZMOI").write_text("Une version qui n'a rien de commun avec la suivante.\n", encoding="utf-8")
+    if options.what == "all":
+        history = pages.History(200, 20_000) if options.small else pages.MANY
+        long_file = options.long_file or (300 if options.small else 4400)
+        return performance.main(
+            performance.Session(inputs, prepare(TINY), other, CACHE / "disk.img", runs, long_file, history, run)
+        )
+    if options.what == "idle":
+        return _idle(options.seconds)
     if options.what == "backup":
         return backup.main(inputs.first, inputs.trust, other, CACHE / "disk.img")
     for title, goal, installed in (

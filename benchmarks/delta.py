@@ -21,7 +21,7 @@ from pathlib import Path
 
 from benchmarks.processes import family_peak
 from ospi_supervisor.archive.reader import Archive
-from ospi_supervisor.archive.stage import stage
+from ospi_supervisor.archive.staging import stage
 from ospi_supervisor.archive.tree import InstalledTree, TreeRecord
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.publisher.delta import build_delta

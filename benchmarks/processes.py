@@ -23,6 +23,11 @@ def peak_memory(pid: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
 
+def processor_seconds(*pids: int) -> float:
+    """Seconds of processor that these processes, and their children that have ended, have taken."""
+    return sum(sum(psutil.Process(pid).cpu_times()[:4]) for pid in pids)
+
+
 @dataclass
 class Peak:
     """The most that a process and its children had resident together, in bytes."""
@@ -38,8 +43,10 @@ def family_peak(pid: int) -> Iterator[Peak]:
 
     def sample() -> None:
         while not over.wait(SAMPLE_SECONDS):
-            total = 0
-            for process in [parent, *parent.children(recursive=True)]:
+            total, family = 0, [parent]
+            with suppress(psutil.NoSuchProcess):  # it has ended
+                family += parent.children(recursive=True)
+            for process in family:
                 with suppress(psutil.NoSuchProcess):
                     total += process.memory_info().rss
             peak.together = max(peak.together, total)

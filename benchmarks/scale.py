@@ -43,6 +43,51 @@ http {{
 """
 
 
+PAGE = """# À l'échelle : ce qu'une nuit coûte à l'éditeur
+
+Écrit par `python -m benchmarks scale` : {simulated} serveurs simulés, {clients} à la fois, chacun avec le vrai
+client (test de la liaison, métadonnées signées, archive), contre le dépôt présenté par nginx, un processus, sur la
+même machine. Requêtes et octets sont ceux du journal de nginx ; le chiffrement TLS n'y est pas, et ajoute quelques
+kilooctets. L'archive complète compte {full_size} et la différentielle {delta_size}, comme
+celles d'une vraie paire de versions.
+
+| nuit d'un serveur | requêtes | octets envoyés |
+|---|---|---|
+| la première | {first} |
+| sans nouvelle version | {usual} |
+| avec une nouvelle version, par la différentielle | {release} |
+
+Le banc, clients compris, a fait {checks_a_second:.0f} vérifications et \
+{megabytes_a_second:.0f} Mo par seconde : c'est un minorant de ce que nginx sait faire.
+
+## {hospitals} hôpitaux
+
+| nuit | total | débit moyen avec le retard de 2 h | si tous venaient dans la même minute |
+|---|---|---|---|
+{row_usual}
+{row_delta}
+{row_full}
+
+Avec le retard, {hospitals} serveurs font en moyenne {passes_a_second} passage par seconde, soit
+{requests_a_second} requêtes par seconde une nuit de publication.
+
+- **Avec la différentielle et le retard**, un petit serveur (un processus nginx, une liaison à 100 Mbit/s) suffit.
+- **Sans la différentielle**, il faut une liaison de plusieurs Gbit/s, ou un réseau de diffusion (CDN) : tout y est
+  mis en cache sans limite de durée, sauf `timestamp.json`, qui pèse moins d'un kilooctet.
+- **Sans le retard**, la même nuit demande {times} fois plus de débit pendant une minute ; ceux qui
+  n'aboutissent pas réessaient, chacun après une attente tirée au sort.
+
+**Un déploiement par paliers** (`publish --rollout`) ne coûte rien de plus : parts et dates sont dans la liste que
+chaque serveur lit déjà, et chacun calcule sa place lui-même. Il étale en revanche les téléchargements : avec 1 %, 10 %
+et 100 % aux jours 0, 2 et 5, la nuit la plus chargée envoie les neuf dixièmes de ce qu'une publication d'un coup
+enverrait. Un serveur dont le dépôt répond 503 le redemande, par une requête, de plus en plus rarement : une vingtaine
+de fois en quatre heures.
+
+Un serveur dont la version installée n'est pas exactement celle qui a été diffusée (des fichiers y ont été ajoutés ou
+modifiés) prend l'archive complète : comptez la part de vos clients qui sont dans ce cas.
+"""
+
+
 @dataclass(frozen=True)
 class Cost:
     """What servers asked for together, how many they were, and how long it took with `CLIENTS` at a time."""
@@ -147,43 +192,25 @@ def report(first: Cost, usual: Cost, release: Cost) -> str:
     def per_server(cost: Cost) -> str:
         return f"{number(cost.requests / cost.servers)} | {size_words(round(cost.sent / cost.servers))}"
 
-    return f"""# À l'échelle : ce qu'une nuit coûte à l'éditeur
-
-Écrit par `python -m benchmarks scale` : {SERVERS} serveurs simulés, {CLIENTS} à la fois, chacun avec le vrai
-client (test de la liaison, métadonnées signées, archive), contre le dépôt présenté par nginx, un processus, sur la
-même machine. Requêtes et octets sont ceux du journal de nginx ; le chiffrement TLS n'y est pas, et ajoute quelques
-kilooctets. L'archive complète compte {size_words(FULL_BYTES)} et la différentielle {size_words(DELTA_BYTES)}, comme
-celles d'une vraie paire de versions.
-
-| nuit d'un serveur | requêtes | octets envoyés |
-|---|---|---|
-| la première | {per_server(first)} |
-| sans nouvelle version | {per_server(usual)} |
-| avec une nouvelle version, par la différentielle | {per_server(release)} |
-
-Le banc, clients compris, a fait {usual.servers / usual.seconds:.0f} vérifications et \
-{release.sent / release.seconds / 1e6:.0f} Mo par seconde : c'est un minorant de ce que nginx sait faire.
-
-## {HOSPITALS} hôpitaux
-
-| nuit | total | débit moyen avec le retard de 2 h | si tous venaient dans la même minute |
-|---|---|---|---|
-{row("sans nouvelle version", check_bytes)}
-{row("nouvelle version, différentielle", by_delta)}
-{row("nouvelle version, archive complète", by_full)}
-
-Avec le retard, {HOSPITALS} serveurs font en moyenne {number(HOSPITALS / JITTER_SECONDS)} passage par seconde, soit
-{number(HOSPITALS / JITTER_SECONDS * release.requests / release.servers)} requêtes par seconde une nuit de publication.
-
-- **Avec la différentielle et le retard**, un petit serveur (un processus nginx, une liaison à 100 Mbit/s) suffit.
-- **Sans la différentielle**, il faut une liaison de plusieurs Gbit/s, ou un réseau de diffusion (CDN) : tout y est
-  mis en cache sans limite de durée, sauf `timestamp.json`, qui pèse moins d'un kilooctet.
-- **Sans le retard**, la même nuit demande {JITTER_SECONDS // 60} fois plus de débit pendant une minute ; ceux qui
-  n'aboutissent pas réessaient, chacun après une attente tirée au sort.
-
-Un serveur dont la version installée n'est pas exactement celle qui a été diffusée (des fichiers y ont été ajoutés ou
-modifiés) prend l'archive complète : comptez la part de vos clients qui sont dans ce cas.
-"""
+    rate = HOSPITALS / JITTER_SECONDS
+    return PAGE.format(
+        simulated=SERVERS,
+        clients=CLIENTS,
+        hospitals=HOSPITALS,
+        full_size=size_words(FULL_BYTES),
+        delta_size=size_words(DELTA_BYTES),
+        first=per_server(first),
+        usual=per_server(usual),
+        release=per_server(release),
+        checks_a_second=usual.servers / usual.seconds,
+        megabytes_a_second=release.sent / release.seconds / 1e6,
+        row_usual=row("sans nouvelle version", check_bytes),
+        row_delta=row("nouvelle version, différentielle", by_delta),
+        row_full=row("nouvelle version, archive complète", by_full),
+        passes_a_second=number(rate),
+        requests_a_second=number(rate * release.requests / release.servers),
+        times=JITTER_SECONDS // 60,
+    )
 
 
 def main() -> int:

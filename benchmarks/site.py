@@ -12,16 +12,18 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from benchmarks.client import PASSWORD, USER
 from ospi_supervisor.store.database import sqlite_url
+from ospi_supervisor.store.engine_documents import UpdateDocument
 from ospi_supervisor.store.engine_reader import EngineReader
 from tests.real_application.recipe import as_platform, platform_account, platform_python, run_tool
+from tests.support.places import PLACES
 
 OLD, NEW, PRODUCT = "1.0.0", "2.0.0", "mesure"
 
-CONFIGURATION = """
+CONFIGURATION = (
+    """
 [supervisor]
 state_dir = "{root}/state"
 listen = "127.0.0.1:{web_port}"
@@ -42,19 +44,13 @@ status = "sh -c 'grep -q service.py /proc/$(cat {root}/service/service.pid)/cmdl
 [[platform.databases]]
 name = "mesure"
 url = "sqlite:///{root}/data/mesure.sqlite"
-[maintenance]
-flag = "{root}/maintenance/flag"
-page_dir = "{root}/maintenance/page"
-[backup]
-directory = "{root}/backups"
-[trust]
-root = "{trust}"
-[prerequisites]
-cores = 1
-memory_gb = 1
+"""
+    + PLACES
+    + """memory_gb = 1
 free_disk_percent = 1
 platform_version = "1.0.0"
 """
+)
 
 NGINX = """
 daemon off;
@@ -105,16 +101,16 @@ class Site:
         command = [*self.service.split(), action, f"{self.root}/platform", str(self.ports["platform_port"])]
         subprocess.run(command, **as_platform(), check=True)
 
-    def update(self) -> dict[str, Any] | None:
+    def update(self) -> UpdateDocument | None:
         """The newest update as the contract's JSON."""
         reader = EngineReader(sqlite_url(self.root / "state/engine/engine.db"))
         try:
-            ids = [int(update["id"]) for update in reader.updates()]
-            return reader.update(max(ids)) if ids else None
+            newest = reader.updates(1)
+            return reader.update(newest[0]["id"]) if newest else None
         finally:
             reader.close()
 
-    def wait_for_end(self) -> dict[str, Any]:
+    def wait_for_end(self) -> UpdateDocument:
         """The newest update once it has succeeded; RuntimeError where it did not."""
         while True:
             update = self.update()
@@ -126,9 +122,11 @@ class Site:
         return update
 
 
-def phase_end(update: dict[str, Any], name: str) -> datetime:
+def phase_end(update: UpdateDocument, name: str) -> datetime:
     """When a phase of an update ended."""
-    return datetime.fromisoformat(next(phase["ended_at"] for phase in update["phases"] if phase["name"] == name))
+    [ended_at] = [phase["ended_at"] for phase in update["phases"] if phase["name"] == name]
+    assert ended_at is not None
+    return datetime.fromisoformat(ended_at)
 
 
 @contextmanager
