@@ -36,6 +36,24 @@ def test_phases_move_without_reloading(page: Page, web: WebProcess) -> None:
     assert page.evaluate("window.untouched")
 
 
+def test_an_account_older_than_what_was_heard_takes_no_progress_back(page: Page, web: WebProcess) -> None:
+    web.site.engine.beat(now(), 1)
+    number = follow(page, web)
+    title = page.locator("#titre").inner_text()
+    held = hold(page, "**/etat", "GET")
+    web.site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    web.site.phase(number, Phase.STAGE, PhaseStatus.DOING)
+    late = wait_for(page, held)
+    account = late.fetch()
+    stage = page.locator('[data-phase="stage"]')
+    web.site.progress(number, Phase.STAGE, 42.0, "1 200 fichiers")
+    expect(stage.locator("progress")).to_have_attribute("value", "42")
+    late.fulfill(response=account)
+    expect(page.locator("#titre")).not_to_have_text(title)
+    assert stage.locator("progress").get_attribute("value") == "42"
+    assert stage.locator(".message").inner_text() == "1\N{NO-BREAK SPACE}200 fichiers"
+
+
 def test_no_event_is_lost_or_repeated_across_a_kill(page: Page, web: WebProcess) -> None:
     number = follow(page, web)
     log(web, number, 0, 3)
