@@ -13,11 +13,13 @@ from ospi_supervisor.domain.attempts import Conditions, DiskRoom
 from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.domain.prerequisites import Requirements, Verdict, judge
 from ospi_supervisor.platform.machine import boot_id, measure
+from ospi_supervisor.platform.units import program_root
 
 
 def conditions_of(config: Config, adapters: Adapters) -> Conditions:
     """The conditions of now. It may take seconds: databases and health are asked."""
     folders = {config.platform.root, config.backup.directory, config.supervisor.state_dir, *config.platform.data_dirs}
+    folders |= {program} if (program := program_root()) else set()
     disks = {str(folder): _room(folder) for folder in sorted(folders) if folder.is_dir()}
     return Conditions(facts=frozenset(_facts(config, adapters)), disks=disks)
 

@@ -232,6 +232,7 @@ def _make_automatic(
         installed_version=installed,
         clock=utc_now,
         stopping=stopping,
+        own=own_program(config) is not None,
     )
     return AutomaticUpdate(
         config=config,

@@ -166,7 +166,7 @@ def _activity(activity: "ActivityDocument") -> str:
 def _print_available(document: "AutomaticDocument") -> None:
     """What there is to install, or why what there is cannot be."""
     for rule in document["run"]:
-        if rule["rule"] == "available":
+        if rule["rule"] in ("available", "own_available"):
             click.echo(f"{rule['label']} : {rule['measured']}")
             if rule["remedy"]:
                 click.echo(f"      {rule['remedy']}")

@@ -18,6 +18,7 @@ from ospi_supervisor.store.automatic_documents import (
     CheckDocument,
     LinkDocument,
     OutlookDocument,
+    OwnDocument,
     RunDocument,
 )
 
@@ -50,9 +51,12 @@ def nightly_plan(table: AutomaticUpdateTable, server_id: str, zone: tzinfo) -> N
     return NightlyPlan(zone=zone, hour=table.hour, delay=delay)
 
 
-def check_document(found: Probe, outlook: Outlook | None, repository: str, now: datetime) -> CheckDocument:
-    """What a check found, as it is recorded and shown. `outlook` is what the repository holds for this server."""
-    offer = outlook.offer if outlook else None
+def check_document(
+    found: Probe, outlooks: tuple[Outlook, Outlook] | None, repository: str, now: datetime
+) -> CheckDocument:
+    """What a check found, as it is recorded and shown. `outlooks` are what the repository holds for this platform, and
+    for this very program."""
+    outlook, own = outlooks or (None, None)
     broken = next((link for link in found.links if link.error), None)
     return {
         "at": now.isoformat(),
@@ -60,9 +64,15 @@ def check_document(found: Probe, outlook: Outlook | None, repository: str, now: 
         "links": [_link(link) for link in found.links],
         "error": broken.error if broken else "",
         "fresh_until": found.catalogue.fresh_until.isoformat() if found.catalogue else None,
-        "available": _available(offer) if offer else None,
+        "available": _available(outlook.offer) if outlook and outlook.offer else None,
         "outlook": _outlook(outlook) if outlook else None,
+        "own": _own(own) if own else None,
     }
+
+
+def _own(outlook: Outlook) -> OwnDocument:
+    offer = outlook.offer
+    return {"available": _available(offer) if offer else None, "outlook": _outlook(outlook)}
 
 
 def _available(offer: Offer) -> AvailableDocument:
@@ -105,7 +115,7 @@ def _outlook(outlook: Outlook) -> OutlookDocument:
     }
 
 
-def recorded_outlook(check: CheckDocument) -> Outlook | None:
+def recorded_outlook(check: CheckDocument | OwnDocument) -> Outlook | None:
     """The outlook in a recorded check, its archive aside; None where an earlier program recorded none."""
     found = check.get("outlook")
     if found is None:

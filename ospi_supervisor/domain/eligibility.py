@@ -1,7 +1,7 @@
 """Whether this server may update itself (the seed, « Mise à jour automatique »), rule by rule, in French words."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from ospi_supervisor.domain.outlook import Outlook
@@ -66,6 +66,17 @@ def judge_run(facts: RunFacts) -> list[Judgement]:
     """Whether an automatic update may start at this moment."""
     rules = (_no_active_update, _no_intervention, _calendar, _metadata, _available, _lock)
     return [rule(facts) for rule in rules]
+
+
+def judge_own(facts: RunFacts) -> list[Judgement]:
+    """What there is of this very program, as `facts` have it; nothing where there is nothing. It keeps the platform's
+    updates from nothing."""
+    if facts.outlook is None or (facts.available is None and facts.outlook.blocked is None):
+        return []
+    lock, found = _lock(facts), _available(facts)
+    if lock.verdict is Verdict.REFUSED:
+        found = replace(found, measured=lock.measured, verdict=Verdict.WARNING, remedy=lock.remedy)
+    return [replace(found, rule="own_available", label="Nouvelle version du Superviseur")]
 
 
 def _judgement(rule: str, label: str, measured: str, required: str, remedy: str | None) -> Judgement:

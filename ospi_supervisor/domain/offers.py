@@ -9,6 +9,7 @@ from typing import Any
 
 from packaging.version import Version
 
+from ospi_supervisor import __version__
 from ospi_supervisor.domain.manifest import Severity
 from ospi_supervisor.domain.systems import names_of, os_matches
 from ospi_supervisor.domain.versions import is_newer, is_same, parse_version, satisfies
@@ -61,9 +62,9 @@ class Offer:
     """One target of the repository, as its signed metadata describe it. `size` is in bytes.
 
     `os` lists identifiers as a manifest does, none meaning any; `base` is the release that a delta applies to;
-    `notice` is the path of the release's notice among the targets. `severity`, `fixes` and `support_until` are the
-    manifest's. `rollout` is in the order of its dates, none meaning everybody at once; `held` says why the vendor has
-    stopped it: what is held is taken by hand only.
+    `notice` is the path of the release's notice among the targets. `severity`, `fixes`, `support_until` and
+    `supervisor` are the manifest's. `rollout` is in the order of its dates, none meaning everybody at once; `held` says
+    why the vendor has stopped it: what is held is taken by hand only.
     """
 
     path: str
@@ -82,6 +83,7 @@ class Offer:
     support_until: Day | None = None
     rollout: tuple[Share, ...] = ()
     held: str | None = None
+    supervisor: str = ""
 
     @property
     def channel(self) -> Channel:
@@ -127,6 +129,7 @@ class Offer:
             "support_until": self.support_until.isoformat() if self.support_until else None,
             "rollout": [[f"{share.percent:g}", share.start.isoformat()] for share in self.rollout] or None,
             "held": self.held,
+            "supervisor": self.supervisor or None,
         }
         return fields | {key: value for key, value in optional.items() if value is not None}
 
@@ -146,6 +149,7 @@ def read_offer(path: str, size: int, hashes: Mapping[str, str], custom: Mapping[
         offer = Offer(path=path, size=size, sha256=hashes["sha256"], **_fields(custom), **_optional_fields(custom))
         parse_version(offer.version)
         satisfies(offer.version, offer.requires)
+        satisfies(offer.version, offer.supervisor)
     except (KeyError, TypeError, ValueError, RefusedError) as error:
         raise FeedError(f"le dépôt décrit mal le fichier {path} ({error})", CALL_SUPPORT) from error
     return offer
@@ -171,6 +175,7 @@ def _optional_fields(custom: Mapping[str, Any]) -> Custom:
         "support_until": date.fromisoformat,
         "rollout": lambda shares: tuple(_share(*share) for share in shares),
         "held": str,
+        "supervisor": str,
     }
     return {name: read(custom[name]) for name, read in readers.items() if custom.get(name) is not None}
 
@@ -191,13 +196,15 @@ def repository_url(hosts: Mapping[str, str], os_id: str, os_version: str) -> str
 
 @dataclass(frozen=True, kw_only=True)
 class Client:
-    """The server that asks: what is installed on which system, and which channel it follows."""
+    """The server that asks: what is installed on which system, which supervisor installs it, and which channel it
+    follows."""
 
     product: str
     installed: str
     os_id: str
     os_version: str
     channel: Channel = Channel.STABLE
+    supervisor: str = __version__
 
     def takes(self, offer: Offer) -> bool:
         """Whether `offer` is an archive for this server, wherever it may lead from."""
@@ -205,6 +212,7 @@ class Client:
             offer.is_archive
             and offer.product == self.product
             and os_matches(offer.os, self.os_id, self.os_version)
+            and satisfies(self.supervisor, offer.supervisor)
             and self.channel in (offer.channel, Channel.PREVIEW)
         )
 

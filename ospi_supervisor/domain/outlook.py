@@ -14,9 +14,13 @@ from packaging.utils import canonicalize_version
 from ospi_supervisor.domain.offers import Channel, Client, Offer, route
 from ospi_supervisor.domain.put_off import PutOff
 from ospi_supervisor.domain.systems import os_matches
-from ospi_supervisor.domain.versions import in_words, is_newer, is_same, parse_version
+from ospi_supervisor.domain.versions import in_words, is_newer, is_same, parse_version, satisfies
 
 _SUPPORT = "Contactez le support"
+_ANOTHER_SUPERVISOR = (
+    "Mettez d'abord le Superviseur à jour : importez son archive depuis l'Espace utilisateur ; la nuit la prend aussi,"
+    " dès que le dépôt la propose."
+)
 _BY_HAND = "pour l'installer sans attendre, importez-la depuis l'Espace utilisateur"
 
 
@@ -31,6 +35,7 @@ class Obstacle(StrEnum):
     HELD = "held"
     PUT_OFF = "put_off"
     NOT_SECURITY = "not_security"
+    SUPERVISOR = "supervisor"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +160,10 @@ def _dead_end(archives: Sequence[Offer], client: Client, reached: Sequence[str])
         reason = f"elle n'est pas proposée pour le système de ce serveur, mais pour : {systems}"
         cure = f"{_SUPPORT} pour préparer le passage de ce serveur à un système pris en charge."
         return Blocked(version=version, obstacle=Obstacle.SYSTEM, reason=reason, cure=cure)
+    if not any(satisfies(client.supervisor, offer.supervisor) for offer in served):
+        needed = in_words(served[0].supervisor)
+        reason = f"elle demande le Superviseur en version {needed} ; celui-ci est en {client.supervisor}"
+        return Blocked(version=version, obstacle=Obstacle.SUPERVISOR, reason=reason, cure=_ANOTHER_SUPERVISOR)
     fitting = [offer for offer in served if offer.base is None]
     if not fitting:
         bases = ", ".join(sorted({offer.base or "" for offer in served}, key=parse_version))

@@ -142,7 +142,8 @@ class Requests:
         if update.status is UpdateStatus.CANCELLED or (update.cancel_requested and not update.status.is_final):
             return update.id  # the button was pressed twice
         phase = _phase_of(update)
-        changes_itself = update.product == OWN_PRODUCT and phase is Phase.STAGE  # another unit may be at it
+        checked = update.phases[Phase.PREREQUISITES].status is PhaseStatus.DONE
+        changes_itself = update.product == OWN_PRODUCT and checked  # another unit may be at it
         ended = update.status.is_final or update.failed_phase is not None
         if ended or changes_itself or not rule_of(phase).cancellable:
             raise RefusedError(

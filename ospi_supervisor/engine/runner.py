@@ -200,7 +200,7 @@ class Runner:
 
     def _do(self, phase: Phase) -> None:
         if phase in ENTERED_FREELY:
-            self._turn_back_if_late()
+            self._turn_back_if_late(phase)
             maintenance = phase is Phase.MAINTENANCE
             self.record.enter(
                 phase, unless=self.waiting.check_still_due if maintenance else self.run.turn_back_if_asked
@@ -212,8 +212,9 @@ class Runner:
             self._identify(str(facts["product"]), str(facts["version"]))
         self.record.done(phase, facts)
 
-    def _turn_back_if_late(self) -> None:
-        if self.record.is_late() and not self.waiting.is_chosen():
+    def _turn_back_if_late(self, phase: Phase) -> None:
+        changes_itself = phase is Phase.STAGE and Phase.MAINTENANCE in self.registry.skipped  # its unit may be at it
+        if self.record.is_late() and not self.waiting.is_chosen() and not changes_itself:
             raise CancelledError(
                 "l'heure prévue est passée depuis trop longtemps : la mise à jour est annulée pour ne pas arrêter la"
                 " plateforme en pleine journée"

@@ -1,12 +1,14 @@
 """The automatic update as pages and the shell show it: judged anew at each look, on what the worker recorded."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from ospi_supervisor import __version__
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.automatic import nightly_plan, recorded_outlook, repository_of, server_facts
-from ospi_supervisor.domain.eligibility import RunFacts, judge_run, judge_server
+from ospi_supervisor.domain.eligibility import RunFacts, judge_own, judge_run, judge_server
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.prerequisites import Judgement, is_refused
 from ospi_supervisor.domain.put_off import PutOff
 from ospi_supervisor.domain.schedule import next_run
@@ -14,6 +16,7 @@ from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE, CHANNEL, PUT_OFF, 
 from ospi_supervisor.domain.versions import is_newer, is_same, parse_version
 from ospi_supervisor.store.automatic_documents import (
     AutomaticDocument,
+    AvailableDocument,
     CheckDocument,
     JudgementDocument,
     PutOffDocument,
@@ -74,7 +77,8 @@ class AutomaticView:
         server = judge_server(facts)
         check = _as_of(installed, row.last_check if row else None)
         next_run = self._next_run(row, server)
-        run = judge_run(self._run_facts(installed, check, next_run))
+        run = self._run_facts(installed, check, next_run)
+        own = self._own_facts(run, check)
         return {
             "setting": self.setting(),
             "security": self.setting(SECURITY_UPDATE),
@@ -84,8 +88,9 @@ class AutomaticView:
             "repository": repository_of(self.config.automatic_update),
             "eligible": not is_refused(server),
             "server": [_judgement(judgement) for judgement in server],
-            "run": [_judgement(judgement) for judgement in run],
+            "run": [_judgement(judgement) for judgement in (*judge_run(run), *judge_own(own))],
             "next_run": next_run,
+            "own": _first_of_all(own, check),
             "last_check": check,
             "last_run": row.last_run if row else None,
             "activity": row.activity if row and self.reader.worker_alive(self.clock()) else None,
@@ -106,8 +111,23 @@ class AutomaticView:
             repository_error=found["error"],
             available=found["available"]["version"] if found["available"] else None,
             outlook=recorded_outlook(found),
-            locked_versions=[lock["version"] for lock in self.reader.locks() if lock["product"] == product],
+            locked_versions=self._locked(product),
         )
+
+    def _own_facts(self, run: RunFacts, check: CheckDocument | None) -> RunFacts:
+        """As `run`, of this very program."""
+        found = check.get("own") if check else None
+        available = found["available"] if found else None
+        return replace(
+            run,
+            installed=__version__,
+            available=available["version"] if available else None,
+            outlook=recorded_outlook(found) if found else None,
+            locked_versions=self._locked(OWN_PRODUCT),
+        )
+
+    def _locked(self, product: str) -> list[str]:
+        return [lock["version"] for lock in self.reader.locks() if lock["product"] == product]
 
     def _next_run(self, row: AutomaticRow | None, server: list[Judgement]) -> str | None:
         """None where this server does not update itself, or its worker never ran."""
@@ -119,10 +139,22 @@ class AutomaticView:
 
 def _as_of(installed: str, check: CheckDocument | None) -> CheckDocument | None:
     """A check without what was installed since, by whatever way: it is no longer to be had."""
-    offer = check["available"] if check else None
-    if check is None or offer is None or is_newer(offer["version"], installed):
-        return check
-    return check | {"available": None, "outlook": None}
+    if check is None:
+        return None
+    offer, own = check["available"], check.get("own")
+    if offer is not None and not is_newer(offer["version"], installed):
+        check = check | {"available": None, "outlook": None}
+    if own and own["available"] and not is_newer(own["available"]["version"], __version__):
+        check = check | {"own": None}
+    return check
+
+
+def _first_of_all(own: RunFacts, check: CheckDocument | None) -> AvailableDocument | None:
+    """The archive of this program that goes before the platform's, unless its version is locked."""
+    found = check.get("own") if check else None
+    if found is None or any(is_same(own.available or "0", version) for version in own.locked_versions):
+        return None
+    return found["available"]
 
 
 def _put_off(item: PutOff) -> PutOffDocument:

@@ -199,6 +199,7 @@ def describe(file: Path, root: bytes, now: datetime) -> tuple[Offer, bytes]:
         severity=manifest.severity,
         fixes=manifest.fixes,
         support_until=manifest.support_until,
+        supervisor=manifest.supervisor,
     )
     return offer, notice
 

@@ -49,8 +49,15 @@ class OutlookDocument(TypedDict):
     blocked: BlockedDocument | None
 
 
+class OwnDocument(TypedDict):
+    """What the repository holds of this very program, as `CheckDocument` has it of the platform."""
+
+    available: AvailableDocument | None
+    outlook: OutlookDocument | None
+
+
 class CheckDocument(TypedDict):
-    """What a check found; an earlier program recorded no `outlook`."""
+    """What a check found; an earlier program recorded no `outlook`, and nothing of its `own`."""
 
     at: str
     repository: str
@@ -59,6 +66,7 @@ class CheckDocument(TypedDict):
     fresh_until: str | None
     available: AvailableDocument | None
     outlook: NotRequired[OutlookDocument | None]
+    own: NotRequired[OwnDocument | None]
 
 
 class RunDocument(TypedDict):
@@ -119,7 +127,7 @@ class SystemDocument(TypedDict):
 
 
 class AutomaticDocument(TypedDict):
-    """The document of `api/automatic`."""
+    """The document of `api/automatic`; `own` is the supervisor's archive that is taken before the platform's."""
 
     setting: SettingDocument
     security: SettingDocument
@@ -131,6 +139,7 @@ class AutomaticDocument(TypedDict):
     server: list[JudgementDocument]
     run: list[JudgementDocument]
     next_run: str | None
+    own: AvailableDocument | None
     last_check: CheckDocument | None
     last_run: RunDocument | None
     activity: ActivityDocument | None

@@ -11,6 +11,7 @@ import msgspec
 
 from ospi_supervisor.domain.attempts import Attempt, Conditions, is_in_vain
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.versions import is_same
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.engine_documents import UpdateDocument
@@ -32,7 +33,8 @@ class _Noted(msgspec.Struct, frozen=True):
 
 
 ATTEMPT = Topic("automatic_attempt", _Noted)
-"""The last attempt."""
+OWN_ATTEMPT = Topic("automatic_attempt_own", _Noted)
+"""The last attempt to update the platform, and this very program."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,9 @@ class Attempts:
         """The attempt to install the archive of that sha256 on that release, under the conditions of now."""
         return Attempt(archive=archive, installed=installed, conditions=self.conditions())
 
-    def check_worth_trying(self, attempt: Attempt) -> None:
+    def check_worth_trying(self, product: str, attempt: Attempt) -> None:
         """RefusedError where the same was tried before, and nothing has changed since."""
-        noted = self._noted()
+        noted = self._noted(product)
         former = None if noted is None else self.reader.update(noted.update)
         if noted is None or former is None:
             return
@@ -62,24 +64,29 @@ class Attempts:
                 code="in_vain",
             )
 
-    def check_not_sent_back(self, version: str) -> None:
+    def check_not_sent_back(self, product: str, version: str) -> None:
         """RefusedError where somebody validated that version and it was not opened: only a person takes it again."""
         for update in self.reader.updates(LOOKED_THROUGH):
             sent_back = update["status"] == UpdateStatus.ROLLED_BACK and update["failed_phase"] == Phase.VALIDATE
-            if sent_back and update["to"] is not None and is_same(update["to"], version):
+            same = update["product"] == product and update["to"] is not None and is_same(update["to"], version)
+            if sent_back and same:
                 raise RefusedError(
                     f"la version {version} n'a pas été ouverte après sa validation (mise à jour n° {update['id']}) :"
                     f" {update['failure']} ; importez-la vous-même",
                     code="sent_back",
                 )
 
-    def note(self, update_id: int, attempt: Attempt) -> None:
+    def note(self, product: str, update_id: int, attempt: Attempt) -> None:
         """The attempt became that update."""
-        self.published.publish(ATTEMPT, _Noted(update_id, attempt), self.clock())
+        self.published.publish(_topic(product), _Noted(update_id, attempt), self.clock())
 
-    def _noted(self) -> _Noted | None:
-        found = self.reader.published(ATTEMPT)
+    def _noted(self, product: str) -> _Noted | None:
+        found = self.reader.published(_topic(product))
         return None if found is None else found[1]
+
+
+def _topic(product: str) -> Topic[_Noted]:
+    return OWN_ATTEMPT if product == OWN_PRODUCT else ATTEMPT
 
 
 def _is_touched(update: UpdateDocument) -> bool:

@@ -5,16 +5,18 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
+from ospi_supervisor import __version__
 from ospi_supervisor.archive.header import read_header
 from ospi_supervisor.archive.notices import keep_notice
 from ospi_supervisor.archive.reader import Archive, check_base_listing
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.automatic import REQUESTED_BY, check_document, failed_check, repository_of
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.offers import CALL_SUPPORT, Client, Offer, OfferKind, leads_from
 from ospi_supervisor.domain.outlook import Outlook, Policy, look
 from ospi_supervisor.domain.requests import Source
@@ -38,27 +40,38 @@ NOTE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
+class Target:
+    """What is updated, the platform or this very program: its product, its version, and what there is of it."""
+
+    product: str
+    installed: str
+    outlook: Outlook = field(default_factory=Outlook)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is this very program."""
+        return self.product == OWN_PRODUCT
+
+
+@dataclass(frozen=True)
 class Found:
     """What a check found: `error` says why there is no catalogue, `later` whether that may pass."""
 
     transport: Transport
     repository: str
     catalogue: Catalogue | None
-    outlook: Outlook
+    platform: Target
+    own: Target
     error: str
     later: bool = False
-
-    @property
-    def offer(self) -> Offer | None:
-        """The archive to take now."""
-        return self.outlook.offer
 
 
 @dataclass(frozen=True)
 class Download:
     """`check_base` holds a delta against the installed files: ArchiveError(wrong_base); `base_listing` is the sha256 of
     their listing, None where they were never recorded, which tells it by a delta's beginning. `stopping` says whether
-    the worker was asked to stop: then a fetch ends, and goes on another time."""
+    the worker was asked to stop: then a fetch ends, and goes on another time. `own` is whether this very program can be
+    updated so: then its product is looked for, too."""
 
     config: Config
     store: AutomaticStore
@@ -67,6 +80,7 @@ class Download:
     installed_version: Callable[[], str]
     clock: Callable[[], datetime]
     stopping: Callable[[], bool]
+    own: bool = False
     sleep: Callable[[float], None] = time.sleep
 
     def check(self, *, by_hand: bool = False) -> Found:
@@ -98,19 +112,28 @@ class Download:
             limits=Limits(silence=table.silence, window=max(Limits.window, table.silence)),
         )
         seen = probe(transport, repository, self.config.paths.repository_dir, self._trust().root_bytes)
-        outlook = Outlook()
+        platform = Target(self.config.platform.product, self.installed_version())
+        own = Target(OWN_PRODUCT, __version__)
         if seen.catalogue is not None:
             self._trust().save(self.config.paths.trust_dir, seen.catalogue.newest_root)
-            outlook = look(seen.catalogue.offers, self._client(), None if by_hand else self._policy())
-        document = check_document(seen, outlook if seen.catalogue else None, repository, self.clock())
+            platform = self._seen(seen.catalogue, platform, by_hand)
+            own = self._seen(seen.catalogue, own, by_hand) if self.own else own
+        outlooks = (platform.outlook, own.outlook) if seen.catalogue else None
+        document = check_document(seen, outlooks, repository, self.clock())
         later = any(link.later for link in seen.links)
-        return Found(transport, repository, seen.catalogue, outlook, document["error"], later), document
+        return Found(transport, repository, seen.catalogue, platform, own, document["error"], later), document
 
-    def _client(self) -> Client:
+    def _seen(self, catalogue: Catalogue, target: Target, by_hand: bool) -> Target:
+        offers = catalogue.offers
+        if target.is_own:  # by its full archive alone
+            offers = tuple(offer for offer in offers if offer.product == OWN_PRODUCT and offer.kind is OfferKind.FULL)
+        return replace(target, outlook=look(offers, self._client(target), None if by_hand else self._policy()))
+
+    def _client(self, target: Target) -> Client:
         system = operating_system()
         return Client(
-            product=self.config.platform.product,
-            installed=self.installed_version(),
+            product=target.product,
+            installed=target.installed,
             os_id=system.id,
             os_version=system.version,
             channel=self.settings().channel,
@@ -134,25 +157,25 @@ class Download:
         """The settings of the automatic update."""
         return in_force(self.store.settings_under("update."))
 
-    def obtain(self, found: Found, offer: Offer, installed: str) -> NewUpdate:
+    def obtain(self, found: Found, target: Target, offer: Offer) -> NewUpdate:
         """The update as the engine takes it: by the delta, else by the full archive where the delta does not fit the
         installed files, is damaged or missing. A full archive that an earlier night began is gone on with."""
-        full = self._full_archive(found, offer)
+        full = self._full_archive(found, target, offer)
         if full and has_begun(self.config.paths.fetched_dir / full.filename):
             offer = full  # trying the delta again would remove what was received
         try:
-            return self._new_update(self._fetch(found, offer), offer, installed)
+            return self._new_update(self._fetch(found, offer), target, offer)
         except (ArchiveError, FeedError) as error:
             passes = isinstance(error, FeedError) and error.transient
             if full is None or offer == full or passes:
                 raise
             logger.info("%s; the full archive is fetched", error)
-            return self._new_update(self._fetch(found, full), full, installed)
+            return self._new_update(self._fetch(found, full), target, full)
 
-    def _full_archive(self, found: Found, offer: Offer) -> Offer | None:
+    def _full_archive(self, found: Found, target: Target, offer: Offer) -> Offer | None:
         """The full archive of the release of `offer`, where it can be installed here."""
         offers = found.catalogue.offers if found.catalogue else ()
-        client = self._client()
+        client = self._client(target)
         return next(
             (
                 other
@@ -205,7 +228,7 @@ class Download:
         if self.stopping():
             raise WorkerStoppingError("le service de mise à jour s'arrête ; ce qui a été reçu est gardé")
 
-    def _new_update(self, archive: Path, offer: Offer, installed: str) -> NewUpdate:
+    def _new_update(self, archive: Path, target: Target, offer: Offer) -> NewUpdate:
         """The update as the engine takes it, its notice kept for those who read it afterwards."""
         with Archive.open(archive, self._trust(), self.clock()) as opened:
             header = opened.header
@@ -214,8 +237,8 @@ class Download:
             self.check_base(opened)
             notice_sha256 = keep_notice(opened, self.config.paths.notices_dir)
         return NewUpdate(
-            product=self.config.platform.product,
-            from_version=installed,
+            product=target.product,
+            from_version=target.installed,
             source=Source.AUTOMATIC,
             requested_by=REQUESTED_BY,
             archive=archive,

@@ -9,6 +9,7 @@ import msgspec
 
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.settings import in_force
 from ospi_supervisor.errors import MailError
 from ospi_supervisor.store.automatic_documents import RunDocument
@@ -26,9 +27,10 @@ SAID_AGAIN = timedelta(days=7)
 
 
 class _Told(msgspec.Struct):
-    """What was told last: the version, the update's number, the night, and what was said of that."""
+    """What was told last: the version, this program's, the update's number, the night, and what was said of that."""
 
     version: str | None = None
+    own: str | None = None
     update: int = 0
     night: date | None = None
     night_words: str = ""
@@ -59,21 +61,25 @@ class News:
 
     def _offered(self, told: _Told, known: AutomaticRow | None) -> list[tuple[str, str]]:
         check = known.last_check if known else None
-        available = check["available"] if check else None
-        if known is None or available is None or known.activity is not None or available["version"] == told.version:
+        if known is None or check is None or known.activity is not None:
             return []
-        told.version = version = available["version"]
+        letters, own = [], check.get("own")
+        if (offer := check["available"]) is not None and offer["version"] != told.version:
+            told.version = offer["version"]
+            letters += self._of_offer("version", offer["version"])
+        if own is not None and (offer := own["available"]) is not None and offer["version"] != told.own:
+            told.own = offer["version"]
+            letters += self._of_offer("version du Superviseur", offer["version"])
+        return letters
+
+    def _of_offer(self, what: str, version: str) -> list[tuple[str, str]]:
         active = self.reader.active_update()
         update = self.reader.update(active) if active is not None else None
         if update is not None and update["to"] == version:
             return []  # its beginning is told
         pages = f"{self.config.supervisor_address}/mises-a-jour/activation"
-        return [
-            (
-                f"nouvelle version disponible : {version}",
-                f"L'éditeur propose la version {version} à ce serveur.\n\nL'installer, ou la reporter : {pages}",
-            )
-        ]
+        text = f"L'éditeur propose la {what} {version} à ce serveur.\n\nL'installer, ou la reporter : {pages}"
+        return [(f"nouvelle {what} disponible : {version}", text)]
 
     def _begun(self, told: _Told) -> list[tuple[str, str]]:
         updates = [row for row in reversed(self.reader.updates(20)) if row["id"] > told.update]
@@ -83,9 +89,10 @@ class News:
 
     def _beginning(self, update: UpdateSummary) -> tuple[str, str]:
         at = update["start_at"] or update["started_at"] or update["queued_at"]
+        what = "Mise à jour du Superviseur" if update["product"] == OWN_PRODUCT else "Mise à jour"
         lines = [
             f"Une mise à jour commence à {datetime.fromisoformat(str(at)).astimezone():%H:%M le %d/%m/%Y}.",
-            f"Mise à jour : n° {update['id']}, de {update['from']} vers {update['to'] or 'une version à vérifier'}",
+            f"{what} : n° {update['id']}, de {update['from']} vers {update['to'] or 'une version à vérifier'}",
             f"Demandée par : {update['requested_by']}",
         ]
         if update["switch_at"]:

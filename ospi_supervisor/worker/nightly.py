@@ -30,11 +30,12 @@ from ospi_supervisor.store.engine_rows import NewUpdate
 from ospi_supervisor.store.engine_store import EngineStore
 from ospi_supervisor.store.web_rows import RequestRow
 from ospi_supervisor.worker.attempts import Attempts
-from ospi_supervisor.worker.download import Download, Found
+from ospi_supervisor.worker.download import Download, Found, Target
 
 logger = logging.getLogger(__name__)
 
 REASON = "Mise à jour automatique : une nouvelle version est publiée."
+OWN_REASON = "Mise à jour automatique : une nouvelle version du Superviseur est publiée."
 REQUEST_LIFETIME = timedelta(minutes=15)
 """A request that waited for longer (the worker was down) is refused: « now » is over."""
 
@@ -157,56 +158,70 @@ class AutomaticUpdate:
             seconds -= 1.0
 
     def _try(self, planned: datetime | None) -> int | None:
-        installed = self._check_server()
+        """One update, this very program's first: the platform's may ask for it, and comes another time."""
+        self._check_server()
         found = self.download.check(by_hand=planned is None)
-        refused = _refusals(judge_run(self._run_facts(installed, found)))
+        if found.own.outlook.offer is None:
+            return self._take(found, found.platform, planned)
+        try:
+            return self._take(found, found.own, planned)
+        except (RefusedError, FeedError) as error:
+            if (isinstance(error, FeedError) and error.later) or is_late(planned, self.clock()):
+                raise
+            _log("the supervisor's own update", error)
+            update_id = self._take(found, found.platform, planned)  # it does not depend on the other
+            if update_id is None:
+                raise
+            return update_id
+
+    def _take(self, found: Found, target: Target, planned: datetime | None) -> int | None:
+        refused = _refusals(judge_run(self._run_facts(found, target)))
         if refused:
-            if [judgement.rule for judgement in refused] == ["version_lock"]:
+            if not target.is_own and [judgement.rule for judgement in refused] == ["version_lock"]:
                 self.download.forget_fetched()
             if found.later and [judgement.rule for judgement in refused] == ["metadata"]:
                 raise FeedError(found.error, refused[0].remedy, later=True)
             raise _refusal(refused)
-        if found.offer is None:
+        offer = target.outlook.offer
+        if offer is None:
             self.download.forget_fetched()
             return None
-        attempt = self.attempts.prepare(found.offer.sha256, installed)
+        attempt = self.attempts.prepare(offer.sha256, target.installed)
         if planned is not None:  # a person may try as often as they like
-            self.attempts.check_not_sent_back(found.offer.version)
-            self.attempts.check_worth_trying(attempt)
-        update = self.download.obtain(found, found.offer, installed)
+            self.attempts.check_not_sent_back(target.product, offer.version)
+            self.attempts.check_worth_trying(target.product, attempt)
+        update = self.download.obtain(found, target, offer)
         if is_late(planned, self.clock()):
             raise RefusedError("l'archive est arrivée trop tard dans la nuit ; elle sera installée la nuit suivante")
         self._check_server()  # the archive took hours to arrive, perhaps: somebody may have said NON meanwhile
         if planned is not None:
-            self.download.check_still_wanted(found.offer)
-        update_id = self.admit(replace(update, start_at=planned), REASON)
-        self.attempts.note(update_id, attempt)
+            self.download.check_still_wanted(offer)
+        update_id = self.admit(replace(update, start_at=planned), OWN_REASON if target.is_own else REASON)
+        self.attempts.note(target.product, update_id, attempt)
         return update_id
 
-    def _check_server(self) -> str:
-        """The installed version; RefusedError where this server is not one that updates itself."""
-        installed = self.installed_version()
-        facts = server_facts(self.config.automatic_update, installed, self.download.settings())
+    def _check_server(self) -> None:
+        """RefusedError where this server is not one that updates itself."""
+        facts = server_facts(self.config.automatic_update, self.installed_version(), self.download.settings())
         refused = _refusals(judge_server(facts))
         if refused:
             raise _refusal(refused)
-        return installed
 
-    def _run_facts(self, installed: str, found: Found) -> RunFacts:
-        product, now = self.config.platform.product, self.clock()
+    def _run_facts(self, found: Found, target: Target) -> RunFacts:
+        now, offer = self.clock(), target.outlook.offer
         closure = self.hours.calendar.closure(now, self.zone())
         return RunFacts(
             now=now,
             closed=closure.reason if closure else "",
-            installed=installed,
+            installed=target.installed,
             active_update=self.engine.under_way(),
             intervention=self.engine.awaiting_intervention(),
             fresh_until=found.catalogue.fresh_until if found.catalogue else None,
             repository_error=found.error,
-            available=found.offer.version if found.offer else None,
-            outlook=found.outlook if found.catalogue else None,
+            available=offer.version if offer else None,
+            outlook=target.outlook if found.catalogue else None,
             locked_versions=[
-                lock.version for lock in self.engine.locks() if lock.product == product and not lock.released
+                lock.version for lock in self.engine.locks() if lock.product == target.product and not lock.released
             ],
         )
 

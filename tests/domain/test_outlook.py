@@ -1,5 +1,6 @@
 """What a server is told of the releases that it cannot have, and which share of the servers goes first."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -69,6 +70,19 @@ def test_a_dead_end_is_told_with_its_reason_and_its_cure(offers: list[Offer], ob
     assert (found.obstacle, found.waits) == (obstacle, False)
     assert words in found.reason
     assert "upport" in found.cure
+
+
+def test_a_release_that_asks_for_a_newer_supervisor_is_left_and_told() -> None:
+    client = replace(CLIENT, supervisor="0.2.0")
+    offers = [offer("12.0", supervisor=">=0.3.0"), offer("11.6", supervisor=">=0.2.0")]
+    found = look(offers, client, Policy(server="s", now=NOW))
+    assert found.path == ("11.6",)
+    assert found.blocked is not None
+    assert (found.blocked.version, found.blocked.obstacle, found.blocked.waits) == ("12.0", Obstacle.SUPERVISOR, False)
+    wanted = "elle demande le Superviseur en version 0.3.0 ou supérieure ; celui-ci est en 0.2.0"
+    assert found.blocked.reason == wanted
+    assert "Mettez d'abord le Superviseur à jour" in found.blocked.cure
+    assert look(offers, replace(client, supervisor="0.3.0")).path == ("12.0",)
 
 
 def test_a_preversion_is_for_those_who_ask_for_it() -> None:

@@ -1,13 +1,18 @@
 """An update of this very program in the engine: fewer phases, the same record; its failure locks that product alone."""
 
+from dataclasses import replace
+
+import pytest
+
 from ospi_supervisor import __version__
 from ospi_supervisor.domain.lifecycle import OWN_PHASES, Phase, UpdateStatus
 from ospi_supervisor.domain.manifest import OWN_PRODUCT
+from ospi_supervisor.domain.schedule import INSTALL_WINDOW
 from ospi_supervisor.engine.engine import Engine
 from ospi_supervisor.errors import HookError, RefusedError, WorkerStoppingError
 from ospi_supervisor.phases.base import Registry, Run
 from tests.engine.test_requests import requests_of
-from tests.support.engine import NEW, Bench, Faults, MarkingPhase
+from tests.support.engine import NEW, Bench, Faults, MarkingPhase, now
 
 NEXT = "99.0"
 
@@ -72,6 +77,32 @@ def test_it_goes_on_in_the_program_that_is_left(bench: Bench) -> None:
     engine(bench).run_due()
     assert bench.status() is UpdateStatus.SUCCEEDED
     assert bench.traced().count("do verify") == 1
+
+
+def test_what_it_began_at_night_goes_on_however_late_it_is(bench: Bench) -> None:
+    """Its unit may have put the new program in place since: a cancellation would take that one away."""
+
+    def stopped(_run: Run) -> None:
+        raise WorkerStoppingError("le Superviseur s'arrête pour changer de version")
+
+    bench.admit(product=OWN_PRODUCT, from_version=__version__, to_version=NEXT, validates=False, start_at=now())
+    engine(bench, {"did stage": bench.once(stopped)}).run_due()
+    late = engine(bench)
+    late.clock = lambda: now() + INSTALL_WINDOW
+    requests = replace(requests_of(bench), clock=late.clock)
+    with pytest.raises(RefusedError, match="ne peut plus être annulée"):
+        requests._cancel(1, "alice", late.clock())
+    (bench.folder / "effects" / "stage").unlink()
+    late.run_due()
+    assert bench.status() is UpdateStatus.SUCCEEDED
+
+
+def test_one_that_the_night_could_not_begin_is_not_begun_by_day(bench: Bench) -> None:
+    bench.admit(product=OWN_PRODUCT, from_version=__version__, to_version=NEXT, validates=False, start_at=now())
+    late = engine(bench)
+    late.clock = lambda: now() + INSTALL_WINDOW
+    late.run_due()
+    assert (bench.status(), bench.effects()) == (UpdateStatus.CANCELLED, set())
 
 
 def test_it_cannot_be_cancelled_once_it_may_change_the_program(bench: Bench) -> None:

@@ -56,13 +56,20 @@ def build_archive(
     supported_os: tuple[str, ...] = (),
     notice: bytes = NOTICE,
     expires: datetime = NOW + timedelta(days=365),
+    supervisor: str = "",
 ) -> Path:
     """A good archive of the tree `payload`, written to `output`."""
     output.parent.mkdir(parents=True, exist_ok=True)
     notice_path = output.with_suffix(".notice.pdf")
     notice_path.write_bytes(notice)
     manifest = Manifest(
-        product=product, version=version, requires=requires, hooks=hook_list, writable=writable, os=supported_os
+        product=product,
+        version=version,
+        requires=requires,
+        hooks=hook_list,
+        writable=writable,
+        os=supported_os,
+        supervisor=supervisor,
     )
     build(Sources(payload=payload, notice=notice_path, hooks=hooks, keys=keys, expires=expires), manifest, output)
     notice_path.unlink()

@@ -129,6 +129,7 @@ class House:
             installed_version=lambda: OLD,
             clock=self.clock,
             stopping=lambda: self.stopping,
+            own=True,
             sleep=self.wait,
         )
 

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from ospi_supervisor import __version__
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.requests import RunAutomaticUpdate
 from ospi_supervisor.operations.automatic import AutomaticView
+from ospi_supervisor.store.automatic_store import AutomaticStore
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Browser, Site, now
 from tests.web.activation import ACTIVATION, a_check, asked
@@ -42,6 +44,23 @@ def test_what_was_found_is_installed_once_the_person_is_known(site: Site, admin:
     number = site.update()
     site.engine.answer(request.id, accepted=True, update_id=number, now=now())
     assert f"update={number}" in admin.get(f"{ACTIVATION}?demande={request.id}").headers["Location"]
+
+
+def test_one_of_this_program_goes_first(site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = a_check()
+    own = {"available": found["available"] | {"version": "99.0", "base": None}, "outlook": {"path": ["99.0"]}}
+    own["outlook"]["blocked"] = None
+    AutomaticStore(site.engine).note(last_check=found | {"own": own})
+    document = AutomaticView.document
+    monkeypatch.setattr(AutomaticView, "document", lambda self: {**document(self), "eligible": True})
+    page = admin.get(ACTIVATION).text
+    assert "Installer le Superviseur 99.0 maintenant" in page
+    assert "vos utilisateurs ne remarquent rien" in page
+    assert "version 99.0 disponible" in page, "among the conditions"
+    assert BUTTON not in page
+    own["available"]["version"] = __version__
+    AutomaticStore(site.engine).note(last_check=found | {"own": own})
+    assert BUTTON in admin.get(ACTIVATION).text, "it was installed since"
 
 
 @pytest.mark.usefixtures("eligible")

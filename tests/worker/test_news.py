@@ -46,9 +46,10 @@ def tell(site: Site, post: Post) -> Tell:
     return look
 
 
-def offered(site: Site, version: str) -> None:
+def offered(site: Site, version: str, own: str | None = None) -> None:
     check = {"at": now().isoformat(), "repository": "x", "links": [], "error": ""}
-    AutomaticStore(site.engine).note(last_check=check | {"available": {"version": version}})
+    found = {"available": {"version": own} if own else None, "outlook": None}
+    AutomaticStore(site.engine).note(last_check=check | {"available": {"version": version}, "own": found})
 
 
 def night(site: Site, days: int, message: str, *, ok: bool = False) -> None:
@@ -62,6 +63,16 @@ def test_a_version_that_is_offered_is_told_once(site: Site, tell: Tell) -> None:
     assert tell() == ["Portail BI, nouvelle version disponible : 11.7.0"]
     offered(site, "11.8.0")
     assert len(tell()) == 2
+
+
+def test_one_of_this_program_is_told_beside_the_platforms(site: Site, tell: Tell) -> None:
+    offered(site, "11.7.0", own="99.0")
+    assert tell() == [
+        "Portail BI, nouvelle version disponible : 11.7.0",
+        "Portail BI, nouvelle version du Superviseur disponible : 99.0",
+    ]
+    offered(site, "11.7.0", own="99.1")
+    assert tell()[2:] == ["Portail BI, nouvelle version du Superviseur disponible : 99.1"]
 
 
 def test_a_version_that_is_being_installed_is_told_by_its_beginning(site: Site, tell: Tell) -> None:
