@@ -1,6 +1,7 @@
 """Opens the databases by their addresses. SQLite's traps are known here and nowhere else."""
 
 import shutil
+import sqlite3
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -8,15 +9,19 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TypeVar
 
-from peewee import Database, RawQuery
+from peewee import Database, OperationalError, RawQuery
 
 from ospi_supervisor.errors import ConfigurationError
-from ospi_supervisor.store.connections import connection_to, naming, naming_writes
+from ospi_supervisor.store.connections import connection_to, first, naming, naming_writes
 from ospi_supervisor.store.formats import Format, create_tables
 from ospi_supervisor.store.upgrade import upgrade
 from ospi_supervisor.system.files import fsync_dir
 
 Result = TypeVar("Result")
+LOOKS = 5
+"""How often a reader looks anew where the log went from under its eyes: each time, a writer has come or gone."""
+PRIMARY = 0xFF
+"""The bits of an error's code that say its kind, and not which of that kind (SQLite, Result and Error Codes)."""
 
 
 def sqlite_url(path: Path) -> str:
@@ -110,21 +115,31 @@ class ReadOnlyDatabase:
     def read_as_it_is(self, query: Callable[[Database], Result]) -> Result:
         """The same, whatever the format."""
         with self._lock, naming(self._path):
-            if not self._path.exists():
-                return self._read_empty(query)
+            for _ in range(LOOKS - 1):
+                try:
+                    return self._look(query)
+                except (OperationalError, FileNotFoundError) as error:
+                    if not _is_gone(error):
+                        raise
+                    self._live.close()
+            return self._look(query)
+
+    def _look(self, query: Callable[[Database], Result]) -> Result:
+        if not self._path.exists():
+            return self._read_empty(query)
+        if not self._log.exists():
+            with connection_to(f"file:{_escaped(self._path)}?immutable=1", {}) as still:
+                result = query(still)
             if not self._log.exists():
-                with connection_to(f"file:{_escaped(self._path)}?immutable=1", {}) as still:
-                    result = query(still)
-                if not self._log.exists():
-                    return result
-                # A writer came in the meantime: what was read may be torn.
+                return result
+            # A writer came in the meantime: what was read may be torn.
+        if not self._log_index.exists():
+            result = self._read_copy(query)
             if not self._log_index.exists():
-                result = self._read_copy(query)
-                if not self._log_index.exists():
-                    return result
-            self._live.connect(reuse_if_open=True)
-            with self._live.atomic():
-                return query(self._live)
+                return result
+        self._live.connect(reuse_if_open=True)
+        with self._live.atomic():
+            return query(self._live)
 
     def version(self) -> tuple[int, bool, int]:
         """Something that changes whenever the database did; cheap enough to be asked ten times a second."""
@@ -164,6 +179,13 @@ class ReadOnlyDatabase:
         with connection_to(":memory:", {}) as empty:
             self._format.create(empty)
             return query(empty)
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether the log or its index was no more there, which the last writer that closes removes, and a reader may not
+    make."""
+    code = getattr(first(error), "sqlite_errorcode", 0)
+    return isinstance(error, FileNotFoundError) or code & PRIMARY in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def bring_up_to_date(url: str, wanted: Format) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
+from ospi_supervisor.errors import StateError
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import ALIVE_SECONDS, EngineReader
 from tests.support.engine import Bench, fail, now
@@ -36,6 +37,21 @@ import json, sys
 from ospi_supervisor.store.engine_reader import EngineReader
 reader = EngineReader(sys.argv[1])
 print(json.dumps([reader.updates(100), len(reader.events(1)), str(reader.data_version())]))
+"""
+
+SLOW_READER = """
+import sys
+from ospi_supervisor.store.engine_reader import EngineReader
+reader = EngineReader(sys.argv[1])
+live = reader._database._live
+connect = live.connect
+def late(**options):
+    live.connect = connect
+    print("looked", flush=True)
+    sys.stdin.readline()
+    return connect(**options)
+live.connect = late
+print(len(reader.updates(100)))
 """
 
 
@@ -80,13 +96,17 @@ def _install(bench: Bench) -> None:
         folder.chmod(folder.stat().st_mode | 0o011)
 
 
-def read_as_web_account(bench: Bench) -> list[Any]:
-    """What a process under another account reads: one that has no right to write, even to create a file."""
-    command = [sys.executable, "-c", READER, bench.url]
+def as_web_account(program: str, bench: Bench) -> list[str]:
+    command = [sys.executable, "-c", program, bench.url]
     if os.geteuid() == 0:
         command = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *command]
+    return command
+
+
+def read_as_web_account(bench: Bench) -> list[Any]:
+    """What a process under another account reads: one that has no right to write, even to create a file."""
     before = sorted(path.name for path in bench.paths.engine_dir.iterdir())
-    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    result = subprocess.run(as_web_account(READER, bench), capture_output=True, text=True, check=False, timeout=20)
     assert result.returncode == 0, result.stderr
     assert sorted(path.name for path in bench.paths.engine_dir.iterdir()) == before
     answer: list[Any] = json.loads(result.stdout)
@@ -118,6 +138,29 @@ def test_read_after_a_power_cut_which_leaves_the_log_without_its_index(bench: Be
     bench.paths.engine_db.with_name("engine.db-shm").unlink()
     assert bench.paths.engine_db.with_name("engine.db-wal").stat().st_size > 0
     assert len(read_as_web_account(bench)[0]) == 1
+
+
+def test_a_writer_that_stops_under_a_readers_eyes_is_read_as_it_left(bench: Bench, writer: Writer) -> None:
+    """It was alive when the reader looked; when it opens, the log and its index are gone."""
+    writer.write()
+    with subprocess.Popen(
+        as_web_account(SLOW_READER, bench), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "looked\n"
+        writer.stop()
+        print("go", file=reader.stdin, flush=True)
+        assert reader.stdout.read() == "1\n"
+
+
+def test_a_database_that_may_not_be_opened_is_told_at_once(bench: Bench, writer: Writer) -> None:
+    writer.write()
+    writer.kill()
+    bench.paths.engine_db.unlink()
+    bench.paths.engine_db.mkdir()
+    with pytest.raises(StateError, match="ne peut pas être lue"):
+        bench.reader().updates(100)
 
 
 def test_a_reader_follows_the_worker_through_stops_and_starts(bench: Bench) -> None:
