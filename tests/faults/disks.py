@@ -17,7 +17,7 @@ EXT4_IOC_SHUTDOWN = 0x8004587D  # linux/ext4.h: _IOR('X', 125, __u32)
 NOLOGFLUSH = 2
 """Neither the journal nor dirty pages are written: what was not synced is gone at the next mount."""
 
-BUSY_SECONDS = 10.0
+BUSY_SECONDS = 30.0
 FILLER = "remplissage"
 
 
@@ -78,17 +78,21 @@ def unmount(folder: Path) -> None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 holder.kill()
         time.sleep(0.05)
-    while is_mounted_elsewhere(folder) and time.monotonic() < deadline:
-        time.sleep(0.05)  # a twin whose worker was killed is just dying
+    while elsewhere := list(mounted_by(folder)):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{folder} is still mounted for {elsewhere}")
+        for holder in elsewhere:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                holder.kill()  # a twin whose worker was killed: as long as it lives, so does the disk that was cut
+        time.sleep(0.05)
 
 
-def is_mounted_elsewhere(folder: Path) -> bool:
-    """Whether a process has that disk in a mount namespace of its own."""
+def mounted_by(folder: Path) -> Iterator[psutil.Process]:
+    """The processes that have that disk in a mount namespace of their own."""
     for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
             if f" {folder} " in (process / "mountinfo").read_text(errors="surrogateescape"):
-                return True
-    return False
+                yield psutil.Process(int(process.name))
 
 
 def holders(folder: Path) -> list[psutil.Process]:

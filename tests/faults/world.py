@@ -88,12 +88,12 @@ class World(Platform):
         services start before the worker does, as a boot may order them."""
         if self.disk is not None:
             self.disk.cut()
-        victims = self.strangers(everybody=True)
-        for process in victims:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
         self.kill("worker", "web")
-        psutil.wait_procs(victims, timeout=10)
+        while victims := self.strangers(everybody=True):
+            for process in victims:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(victims, timeout=10)
         self.note_boot()
         if self.disk is not None:
             self.disk.boot()
@@ -227,7 +227,7 @@ def running(site: Site, pauses: Sequence[str] = ()) -> Iterator[World]:
         stack.callback(shutil.rmtree, world.notes)
         stack.callback(shutil.rmtree, site.root)
         if site.cuttable:
-            world.disk = CuttableDisk(world.notes / "disk.img", site.root, 160)
+            world.disk = CuttableDisk(world.notes / "disk.img", site.root, 320)
             stack.callback(world.disk.close)
         for name, size in site.disks:
             stack.enter_context(tmpfs(site.root / name, size))
