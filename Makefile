@@ -11,7 +11,7 @@ JOBS ?= 3
 PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test test-all test-faults coverage mutants fuzz screenshots audit sbom dist lint format bench lock lock-check lock-pips clean system-packages
+.PHONY: help demo demo-reset test test-again test-all test-faults coverage mutants fuzz screenshots audit sbom dist lint format bench lock lock-check lock-pips clean system-packages
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/' | expand -t 16
@@ -39,6 +39,9 @@ system-packages: ## as root on Debian, install what the tests need (nginx, apach
 
 test: $(VENV)/.test system-packages ## run all tests, JOBS of them at a time
 	$(BIN)/python -m pytest $(PARALLEL)
+
+test-again: $(VENV)/.test ## play once more, one at a time, what failed in the last run
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 test-all: $(VENV)/.test system-packages lock-pips ## the tests at the stated figures, and the lock's installs (long)
 	$(BIN)/python -m pytest $(PARALLEL) -m ""
