@@ -1,16 +1,21 @@
-"""The next versions of this program, as archives of it: one that is well, and one that spoils the state and dies."""
+"""The next versions of this program, as archives of it: one that is well, and one that spoils the state and dies; and
+how long a change takes the pages away."""
 
 import gzip
 import io
 import tarfile
+import threading
+import time
 import zipfile
 from pathlib import Path
 
 from demo.layout import REPOSITORY
 from distribution.__main__ import PRODUCT, build_archive
 from distribution.wheels import FOR_ANY, build_own
+from tests.distribution.server import Server
 
 NEXT, BROKEN = "0.9.0", "0.9.5"
+SITE = "http://un.test"
 SABOTAGE = """
 import sqlite3, sys
 for database in ("engine/engine.db", "web/web.db"):
@@ -51,3 +56,30 @@ def _spoil(wheel: Path, target: Path) -> None:
         for item in whole.infolist():
             data = whole.read(item)
             spoiled.writestr(item, data + SABOTAGE.encode() if item.filename.endswith("jobs/worker.py") else data)
+
+
+def is_there(server: Server) -> bool:
+    return server.run("curl", "-fsS", "-m", "5", f"{SITE}/superviseur/sante", check=False).returncode == 0
+
+
+class Absence:
+    """How long the pages were away at a time, at most, while the block ran."""
+
+    def __init__(self, server: Server) -> None:
+        self._server, self._over, self.longest = server, threading.Event(), 0.0
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> "Absence":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        seen = time.monotonic()
+        while not self._over.wait(0.05):
+            if is_there(self._server):
+                seen = time.monotonic()
+            self.longest = max(self.longest, time.monotonic() - seen)

@@ -8,9 +8,9 @@ import random
 import re
 import shutil
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -19,8 +19,10 @@ from playwright.sync_api import expect
 
 from distribution.__main__ import TRIAL_KEYS
 from ospi_supervisor import __version__
+from ospi_supervisor.publisher.publication import publish
+from ospi_supervisor.publisher.repository import Repository
 from tests.distribution.conftest import BrowserOn
-from tests.distribution.own_update import BROKEN, NEXT, next_archive
+from tests.distribution.own_update import BROKEN, NEXT, SITE, Absence, is_there, next_archive
 from tests.distribution.server import Server, complete, put_platform, start_platform
 from tests.support.demo import FINAL
 from tests.support.system import wait_until
@@ -28,7 +30,7 @@ from tests.support.system import wait_until
 pytestmark = [pytest.mark.system, pytest.mark.full]
 
 RUN = f"ospi-supervisor-{__version__}.run"
-SITE = "http://un.test"
+VENDOR = "server { listen 127.0.0.1:8820; root /srv/depot; }"
 PORT = 8000
 CHANGE = "ospi-supervisor-change.service"
 UNITS = ("ospi-supervisor-worker.service", "ospi-supervisor-web.service", CHANGE)
@@ -69,10 +71,6 @@ def site(server: Server, archives: dict[str, Path]) -> Server:
     return server
 
 
-def is_there(server: Server) -> bool:
-    return server.run("curl", "-fsS", "-m", "5", f"{SITE}/superviseur/sante", check=False).returncode == 0
-
-
 def current(server: Server) -> str:
     return server.path("/opt/ospi-supervisor/current").readlink().name
 
@@ -101,29 +99,6 @@ def check_nothing_is_left(server: Server) -> None:
     releases = {path.name for path in server.path("/opt/ospi-supervisor/releases").iterdir()}
     assert releases <= {__version__, NEXT}
     assert current(server) in releases
-
-
-class Absence:
-    """How long the pages were away at a time, at most, while the block ran."""
-
-    def __init__(self, server: Server) -> None:
-        self._server, self._over, self.longest = server, threading.Event(), 0.0
-        self._thread = threading.Thread(target=self._watch)
-
-    def __enter__(self) -> "Absence":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        seen = time.monotonic()
-        while not self._over.wait(0.05):
-            if is_there(self._server):
-                seen = time.monotonic()
-            self.longest = max(self.longest, time.monotonic() - seen)
 
 
 def test_one_that_does_not_come_up_is_gone_by_itself(site: Server, ordered: Callable[[str], None]) -> None:
@@ -251,6 +226,28 @@ def test_the_script_is_killed_and_systemd_starts_it_again(site: Server, ordered:
     start_platform(site, "un", PORT)
     site.run("nginx")
     check_whole(site, NEXT)
+
+
+def test_the_night_takes_the_next_version_from_the_vendors_repository(
+    site: Server, ordered: Callable[[str], None], delivered: Path, archives: dict[str, Path], tmp_path: Path
+) -> None:
+    ordered(__version__)
+    publish(Repository(tmp_path), delivered / TRIAL_KEYS, archives[NEXT], datetime.now(UTC))
+    shutil.copytree(tmp_path, site.path("/srv/depot"))
+    site.type(f"chmod -R a+rX /srv/depot; echo '{VENDOR}' >/etc/nginx/conf.d/depot.conf")
+    config = "/etc/ospi-supervisor/supervisor.toml"
+    site.type(f"echo '[automatic_update]\nhosts = {{debian = \"http://127.0.0.1:8820/\"}}' >>{config}")
+    come_up(site)
+    site.run("ospi-supervisor", "auto", "set", "update.auto.disable", "OUI")
+    with Absence(site) as absence:
+        done = site.run("ospi-supervisor", "auto", "run", check=False)
+        update = wait_for_end(site)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (update["source"], update["status"], update["to"], current(site)) == ("automatic", "succeeded", NEXT, NEXT)
+    assert 0 < absence.longest <= ABSENT_SECONDS
+    assert "aucune" in site.run("ospi-supervisor", "auto", "run").stdout
+    check_nothing_is_left(site)
+    site.cut_power()
 
 
 def test_the_next_version_by_a_browser_whose_suivi_goes_on(
