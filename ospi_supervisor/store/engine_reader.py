@@ -124,10 +124,10 @@ class EngineReader:
             page = self.updates(PAGE, page[-1]["id"], search)
 
     def succeeded(self, limit: int, to: str | None = None) -> list[UpdateSummary]:
-        """The updates that succeeded, those to the version `to` or all, the newest first, `limit` of them at most."""
-        query = Update.select().where(Update.status == UpdateStatus.SUCCEEDED).order_by(Update.id.desc()).limit(limit)
-        if to is not None:
-            query = query.where(Update.to_version == to)
+        """The platform's updates that succeeded, to the version `to` or all, the newest first, `limit` at most."""
+        conditions = [Update.status == UpdateStatus.SUCCEEDED, Update.product != OWN_PRODUCT]
+        conditions += [] if to is None else [Update.to_version == to]
+        query = Update.select().where(*conditions).order_by(Update.id.desc()).limit(limit)
         return [documents.summary(row) for row in self._rows(query)]
 
     def counts(self) -> dict[UpdateStatus, int]:

@@ -125,11 +125,13 @@ class Site:
             assert response.status_code == 303, response.text
         return browser
 
-    def update(self, status: UpdateStatus = UpdateStatus.RUNNING, *, to: str = "11.6.0") -> int:
+    def update(
+        self, status: UpdateStatus = UpdateStatus.RUNNING, *, to: str = "11.6.0", product: str = "portail-bi"
+    ) -> int:
         """An update as the worker records it, with its first events; not ended unless `status` is final."""
         number = self.planned(None)
         self.engine.begin(number, INSTALLED, now())
-        self.engine.set_version(number, "portail-bi", to)
+        self.engine.set_version(number, product, to)
         self.phase(number, Phase.VERIFY, PhaseStatus.DOING)
         if status.is_final:
             self.engine.finish(number, status, now())

@@ -7,6 +7,7 @@ import pytest
 
 from ospi_supervisor import __version__
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.requests import RunAutomaticUpdate
 from ospi_supervisor.operations.automatic import AutomaticView
 from ospi_supervisor.store.automatic_store import AutomaticStore
@@ -89,7 +90,12 @@ def test_each_phase_of_past_updates_stands_in_a_chart_and_in_a_table(site: Site,
         begun = ended
     site.engine.set_phase(number, Phase.VERIFY, status=PhaseStatus.PENDING)
     site.engine.finish(number, UpdateStatus.SUCCEEDED, now())
+    own = site.update(product=OWN_PRODUCT, to="99.0")
+    site.engine.set_phase(own, Phase.STAGE, status=PhaseStatus.DONE, started_at=begun, ended_at=now())
+    site.engine.finish(own, UpdateStatus.SUCCEEDED, now())
     page = admin.get("").text
+    alone = '<th scope="col">Étape</th><th scope="col">11.6.0</th></tr>'
+    assert alone in page, "updates of this program itself are none of the platform's"
     assert page.count('class="slower" x=') == 1
     assert page.count('class="page" x=') == 2
     row = page.partition('<th scope="row">Migration des données</th>')[2]
