@@ -11,8 +11,9 @@ from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain.drill import Proof
 from ospi_supervisor.domain.lifecycle import PhaseStatus
 from ospi_supervisor.operations.requests import Operations
+from ospi_supervisor.store.automatic_documents import CheckDocument, OwnDocument
 from ospi_supervisor.store.engine_reader import EngineReader
-from ospi_supervisor.store.topics import BACKUPS, DRILLS
+from ospi_supervisor.store.topics import BACKUPS, DRILLS, HANDOUTS
 
 Labels = Mapping[str, str]
 
@@ -40,6 +41,7 @@ def metrics_text(config: Config, operations: Operations, streams: int) -> str:
         *_of_now(operations, streams),
         *_of_updates(operations),
         *_of_backups(operations.reader),
+        *_of_handouts(config, operations.reader),
         *_of_disks(config, operations.reader),
         *_of_offers(operations.reader),
     ]
@@ -68,7 +70,7 @@ def _of_updates(operations: Operations) -> Iterator[Gauge]:
     at_work: list[tuple[Labels, float]] = [({"phase": phase["name"]}, phase["percent"] / 100) for phase in doing]
     yield Gauge("update_phase_ratio", "The phase at work, and how far it is.", at_work)
     ended = [row["ended_at"] for row in reader.succeeded(1)]
-    yield Gauge("last_success_timestamp_seconds", "End of the last update that succeeded.", _instants(ended))
+    yield Gauge("last_success_timestamp_seconds", "End of the platform's last update that succeeded.", _instants(ended))
 
 
 def _of_backups(reader: EngineReader) -> Iterator[Gauge]:
@@ -81,6 +83,14 @@ def _of_backups(reader: EngineReader) -> Iterator[Gauge]:
     proven = [one for one in drills[1].certificates if one.proof is Proof.PROVEN] if drills else []
     newest = [max(one.began_at for one in proven).isoformat()] if proven else []
     yield Gauge("backup_proof_timestamp_seconds", "When a drill last proved a backup.", _instants(newest))
+
+
+def _of_handouts(config: Config, reader: EngineReader) -> Iterator[Gauge]:
+    published = reader.published(HANDOUTS) if config.backup.after_snapshot is not None else None
+    for row in published[1].rows[:1] if published else ():
+        ended = _instants([row.ended_at.isoformat()])
+        yield Gauge("last_handout_timestamp_seconds", "When a backup was last handed to after_snapshot.", ended)
+        yield Gauge("last_handout_ok", "Whether the command took it.", [({}, row.failure is None)])
 
 
 def _of_disks(config: Config, reader: EngineReader) -> Iterator[Gauge]:
@@ -97,15 +107,20 @@ def _of_disks(config: Config, reader: EngineReader) -> Iterator[Gauge]:
 def _of_offers(reader: EngineReader) -> Iterator[Gauge]:
     known = reader.automatic()
     check, run = (known.last_check, known.last_run) if known else (None, None)
-    available = check["available"] if check else None
-    offered: list[tuple[Labels, float]] = [({"version": available["version"]}, 1)] if available else []
-    yield Gauge("version_available", "The version that the vendor offers to this server.", offered)
+    own = check.get("own") if check else None
+    yield _offered("version_available", "The version that the vendor offers to this server.", check)
+    yield _offered("supervisor_version_available", "The version of the supervisor itself that it offers.", own)
     if check:
         yield Gauge("last_check_timestamp_seconds", "Last look at the vendor's repository.", _instants([check["at"]]))
         yield Gauge("last_check_ok", "Whether that look found all in order.", [({}, not check["error"])])
     if run:
         yield Gauge("last_run_timestamp_seconds", "Last automatic run.", _instants([run["at"]]))
         yield Gauge("last_run_ok", "Whether that run did what it had to.", [({}, run["ok"])])
+
+
+def _offered(name: str, means: str, found: CheckDocument | OwnDocument | None) -> Gauge:
+    offer = found["available"] if found else None
+    return Gauge(name, means, [({"version": offer["version"]}, 1)] if offer else [])
 
 
 def _room(folder: Path) -> tuple[int, int]:

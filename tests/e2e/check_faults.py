@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +10,15 @@ from pathlib import Path
 import msgspec
 
 from ospi_supervisor.backup.record import load_record, save_record
+from ospi_supervisor.bootstrap.administration import make_adapters
 from ospi_supervisor.platform.units import WEB_UNIT, WORKER_UNIT
+from ospi_supervisor.store.database import sqlite_url
+from ospi_supervisor.store.engine_reader import EngineReader
+from ospi_supervisor.store.engine_store import EngineStore
+from ospi_supervisor.store.published import PublishedStore
+from ospi_supervisor.store.topics import HANDOUTS, HandoutsDocument
+from ospi_supervisor.system.clock import utc_now
+from ospi_supervisor.worker.handouts import Handouts
 from tests.support.certificates import Authority
 from tests.support.checked_server import OLD, CheckedServer, undone
 from tests.support.http_server import serving
@@ -83,6 +91,17 @@ def unfinished_backup(server: CheckedServer) -> Iterator[None]:
     folder.mkdir()
     yield
     folder.rmdir()
+
+
+@undone
+def failed_handout(server: CheckedServer) -> Iterator[None]:
+    """The command that takes backups elsewhere fails, as it does where its share is away."""
+    lines, url = 'after_snapshot = "/bin/false"\nafter_snapshot_account = "nobody"', sqlite_url(server.paths.engine_db)
+    with server.configured("backup", lines), closing(EngineStore(url)) as store, closing(EngineReader(url)) as reader:
+        published, snapshots = PublishedStore(store), make_adapters(server.config).snapshots
+        Handouts(server.config, snapshots, reader, published, utc_now, lambda: False).hand_out(snapshots.list()[-1])
+        yield
+        published.publish(HANDOUTS, HandoutsDocument(), utc_now())
 
 
 @undone
@@ -215,6 +234,8 @@ FAULTS: Sequence[Fault] = (
           "ospi-supervisor backup create", old_backup, LATER),
     Fault("une sauvegarde est inachevée", "backups", "warning", "1 sauvegarde inutilisable", "supprimez",
           unfinished_backup, LATER),
+    Fault("la dernière sauvegarde n'a pas été transmise", "handouts", "warning", "n'a pas été transmise",
+          "ospi-supervisor backup export", failed_handout, CONFIGURED),
     # --- what the configuration names
     Fault("la clé du support manque", "trust", "error", "clé du support", "trust.support_key",
           lambda s: s.contents(s.config.trust.support_key or Path(), None), LATER),

@@ -7,10 +7,12 @@ from datetime import timedelta
 import pytest
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.store.automatic_store import AutomaticStore
 from ospi_supervisor.store.published import PublishedStore
 from ospi_supervisor.store.topics import BACKUPS, BackupRow, BackupsDocument
 from ospi_supervisor.web import metrics
+from tests.support import handouts
 from tests.support.site import Site, now
 from tests.support.system import require_program
 
@@ -48,7 +50,10 @@ def lived_in(site: Site) -> None:
         "fresh_until": None,
     }
     run = {"at": now().isoformat(), "night": None, "message": "", "update": None, "ok": False}
-    AutomaticStore(site.engine).note(last_check=check | {"available": available}, last_run=run)
+    found = {"available": available, "own": {"available": available | {"version": "99.0"}, "outlook": None}}
+    AutomaticStore(site.engine).note(last_check=check | found, last_run=run)
+    handouts.configured(site)
+    handouts.tell(site, "la commande a échoué (code 1)")
 
 
 @pytest.mark.system
@@ -74,6 +79,9 @@ def test_they_tell_what_an_alert_needs(site: Site) -> None:
     assert value(text, 'ospi_disk_size_bytes{disk="platform"}') > 0
     assert value(text, "ospi_disk_free_wanted_ratio") == 0
     assert value(text, 'ospi_version_available{version="11.7.0\\"\\n\\\\"}') == 1
+    assert value(text, 'ospi_supervisor_version_available{version="99.0"}') == 1
+    assert value(text, "ospi_last_handout_ok") == 0
+    assert 0 <= now().timestamp() - value(text, "ospi_last_handout_timestamp_seconds") < 3600
     assert (value(text, "ospi_last_check_ok"), value(text, "ospi_last_run_ok")) == (1, 0)
 
 
@@ -82,6 +90,20 @@ def test_what_is_not_known_is_not_told(site: Site) -> None:
     assert value(text, "ospi_worker_up") == 0
     assert "ospi_last_success" not in text
     assert "ospi_version_available" not in text
+    assert "ospi_last_handout" not in text
+
+
+def test_a_handing_out_counts_while_there_is_a_command_for_it(site: Site) -> None:
+    handouts.tell(site, "la commande a échoué (code 1)")
+    assert "ospi_last_handout" not in read(site)
+    handouts.configured(site)
+    handouts.tell(site, None)
+    assert value(read(site), "ospi_last_handout_ok") == 1
+
+
+def test_an_update_of_the_supervisor_itself_is_no_success_of_the_platform(site: Site) -> None:
+    site.update(UpdateStatus.SUCCEEDED, product=OWN_PRODUCT)
+    assert "ospi_last_success" not in read(site)
 
 
 def test_a_gauge_without_labels_has_no_braces() -> None:
