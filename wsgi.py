@@ -10,7 +10,9 @@ from pathlib import Path
 from ospi_supervisor.bootstrap.web import make_app
 from ospi_supervisor.config.paths import DEFAULT_PATH
 from ospi_supervisor.config.tables import load_config
+from ospi_supervisor.domain.command_line import speak_as
 from ospi_supervisor.web.serving.server import mount
 
 config = load_config(Path(os.environ.get("OSPI_SUPERVISOR_CONFIG", DEFAULT_PATH)))
+speak_as(config.supervisor.instance or "")
 application = mount(make_app(config), config)

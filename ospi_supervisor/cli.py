@@ -23,6 +23,7 @@ from ospi_supervisor.commands import (
 )
 from ospi_supervisor.commands.context import Invocation, pass_invocation
 from ospi_supervisor.config.paths import DEFAULT_PATH, INSTANCE, path_of_instance
+from ospi_supervisor.domain.command_line import speaking
 from ospi_supervisor.system.console import HELP, PROCESSES, Commands
 from ospi_supervisor.system.interruption import interruptions_are_one
 
@@ -49,6 +50,7 @@ def main(context: click.Context, config_path: Path, instance: str | None) -> Non
             raise click.BadParameter(f"« {instance} » ne peut pas nommer une instance", param_hint="--instance")
         config_path = path_of_instance(instance)
     context.obj = Invocation(config_path, instance)
+    context.with_resource(speaking())
     if context.invoked_subcommand not in PROCESSES and threading.current_thread() is threading.main_thread():
         context.call_on_close(interruptions_are_one())
 

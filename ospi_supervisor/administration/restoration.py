@@ -9,6 +9,7 @@ from ospi_supervisor.backup.pruning import SAFETY_PREFIX
 from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.deployment.adapters import Adapters
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import RESTORE_STOPPED, RESTORING
 from ospi_supervisor.errors import BackupError, StoppedByHandError, SupervisorError, in_words
 from ospi_supervisor.platform.maintenance import MaintenanceSwitch
@@ -163,7 +164,7 @@ class Restoration:
         except (SupervisorError, OSError) as error:
             raise BackupError(
                 f"la restauration est abandonnée et les données n'ont pas été touchées, mais {in_words(error)} ; la"
-                " page de maintenance est en place : corrigez, puis « ospi-supervisor maintenance off »"
+                f" page de maintenance est en place : corrigez, puis « {command_line('maintenance off')} »"
             ) from error
 
     def _show_page(self, steps: _Steps) -> None:
@@ -188,8 +189,9 @@ class Restoration:
         except SupervisorError as error:
             raise BackupError(
                 f"la restauration de {snapshot.id} est faite, et la plateforme fonctionne en version"
-                f" {snapshot.release} ; mais {error} ; corrigez, puis retirez la page (« ospi-supervisor maintenance"
-                " off ») ; ne relancez pas la restauration : elle effacerait ce qui aura été saisi depuis"
+                f" {snapshot.release} ; mais {error} ; corrigez, puis retirez la page"
+                f" (« {command_line('maintenance off')} ») ; ne relancez pas la restauration : elle effacerait ce qui"
+                " aura été saisi depuis"
             ) from error
 
     def _save_what_is_there(self, steps: _Steps) -> None:

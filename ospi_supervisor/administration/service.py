@@ -18,6 +18,7 @@ from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.installed import InstalledReleases
 from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Finding
 from ospi_supervisor.domain.manifest import Manifest, check_manifest
 from ospi_supervisor.domain.proxies import Kind
@@ -132,7 +133,7 @@ class Administration:
         version = self.adapters.releases.current()
         tree = self.installed.tree(version)
         if tree is None:
-            raise PlatformError(f"la version {version} n'a pas été relevée ; « ospi-supervisor adopt {version} »")
+            raise PlatformError(f"la version {version} n'a pas été relevée ; « {command_line(f'adopt {version}')} »")
         return audit(tree, self.installed.writable(version))
 
     @property
@@ -145,7 +146,7 @@ class Administration:
         for snapshot in self.snapshots.list():
             if snapshot.id == snapshot_id:
                 return snapshot
-        raise BackupError(f"il n'y a pas de sauvegarde « {snapshot_id} » ; « ospi-supervisor backup list » les donne")
+        raise BackupError(f"il n'y a pas de sauvegarde « {snapshot_id} » ; « {command_line('backup list')} » les donne")
 
     def create_backup(self, check: Callable[[], None] = lambda: None) -> Snapshot:
         """A full backup while the platform works; BusyError while an update or a restoration runs.
@@ -172,7 +173,7 @@ class Administration:
         if (number := self.prepared()) is not None:
             raise BusyError(
                 f"la mise à jour n° {number} est prête et attend son heure ; annulez-la d'abord"
-                f" (« ospi-supervisor cancel {number} »), ou attendez sa fin"
+                f" (« {command_line(f'cancel {number}')} »), ou attendez sa fin"
             )
 
     @contextmanager

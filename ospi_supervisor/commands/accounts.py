@@ -13,6 +13,7 @@ from ospi_supervisor.commands.context import (
     print_table,
     yes_option,
 )
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.roles import ADMINISTRATION_SYSTEM
 from ospi_supervisor.system.console import read_password
 
@@ -87,5 +88,5 @@ def remove(invocation: Invocation, name: str, yes: bool) -> None:
     if not any(row.is_administrator for row in invocation.accounts.all()):
         click.echo(
             "Plus aucun compte n'a accès à Superviseur ; ajoutez-en un :"
-            f' ospi-supervisor user add NOM --group "{ADMINISTRATION_SYSTEM}"'
+            f' {command_line("user add NOM --group")} "{ADMINISTRATION_SYSTEM}"'
         )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ospi_supervisor.domain.command_line import speak_as
 from ospi_supervisor.errors import (
     ConfigurationError,
     RefusedError,
@@ -49,6 +50,7 @@ class Invocation:
         from ospi_supervisor.config.tables import load_config
 
         config = load_config(self.config_path)
+        speak_as(config.supervisor.instance or "")
         if self._instance not in (None, config.supervisor.instance):
             raise ConfigurationError(
                 f"{self.config_path} n'est pas la configuration de l'instance « {self._instance} » : écrivez-y"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ospi_supervisor.commands.context import Invocation, json_option, pass_invocation
+from ospi_supervisor.domain.command_line import command_line, unit
 from ospi_supervisor.domain.events import EventData, EventKind
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
 from ospi_supervisor.domain.requests import LAST_NUMBER
@@ -69,7 +70,7 @@ def wait_for_answer(operations: "Operations", request: int) -> int:
             if time.monotonic() > deadline:
                 raise RefusedError(
                     "le service de mise à jour ne répond pas ; la demande reste enregistrée, démarrez-le"
-                    f" (systemctl start ospi-supervisor{operations.suffix}-worker)"
+                    f" (systemctl start {unit('worker')})"
                 )
             time.sleep(POLL_SECONDS)
     if not answer["accepted"]:
@@ -123,17 +124,17 @@ def asked(ask: Callable[[], int], record: Callable[[int], None]) -> int:
 def goes_on(request: int) -> str:
     """What becomes of a request whose answer is awaited no more."""
     return (
-        f"interrompu ; la demande n° {request} est enregistrée, et continue sans cette commande : « ospi-supervisor"
-        " status » dit où elle en est, « ospi-supervisor follow » suit la mise à jour"
+        f"interrompu ; la demande n° {request} est enregistrée, et continue sans cette commande :"
+        f" « {command_line('status')} » dit où elle en est, « {command_line('follow')} » suit la mise à jour"
     )
 
 
 def still_runs(update_id: int) -> str:
     """What becomes of an update that is followed no more."""
     return (
-        f"interrompu ; la mise à jour n° {update_id} continue sans cette commande : « ospi-supervisor follow"
-        f" {update_id} » la suit, « ospi-supervisor cancel {update_id} » l'arrête tant que la page de maintenance n'est"
-        " pas là"
+        f"interrompu ; la mise à jour n° {update_id} continue sans cette commande :"
+        f" « {command_line(f'follow {update_id}')} » la suit, « {command_line(f'cancel {update_id}')} » l'arrête tant"
+        " que la page de maintenance n'est pas là"
     )
 
 
@@ -141,7 +142,7 @@ def existing(operations: "Operations", update_id: int) -> "UpdateDocument":
     """The update of that number; RefusedError where there is none."""
     update = operations.reader.update(update_id)
     if update is None:
-        raise RefusedError(f"il n'y a pas de mise à jour n° {update_id} ; « ospi-supervisor history » les liste")
+        raise RefusedError(f"il n'y a pas de mise à jour n° {update_id} ; « {command_line('history')} » les liste")
     return update
 
 

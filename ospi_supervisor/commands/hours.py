@@ -5,6 +5,7 @@ import click
 from ospi_supervisor.commands.context import Invocation, pass_invocation
 from ospi_supervisor.commands.following import existing, wait_for_answer
 from ospi_supervisor.commands.updates import hour_in
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.requests import ANNOUNCE_MINUTES_MAX, LAST_NUMBER, Asker, Source
 
 update_argument = click.argument("update_id", metavar="ID", type=click.IntRange(1, LAST_NUMBER))
@@ -33,7 +34,7 @@ def start(invocation: Invocation, update_id: int) -> None:
     number = invocation.operations.hours.reschedule(update_id, None, Asker(invocation.person, Source.SHELL))
     invocation.record("début sans attendre", f"mise à jour {update_id}, demande {number}")
     wait_for_answer(invocation.operations, number)
-    click.echo("La mise à jour commence ; suivez-la par « ospi-supervisor log » ou l'onglet Suivi.")
+    click.echo(f"La mise à jour commence ; suivez-la par « {command_line('follow')} » ou l'onglet Suivi.")
 
 
 @click.command()

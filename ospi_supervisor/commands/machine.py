@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from ospi_supervisor.commands.context import Invocation, json_option, pass_invocation, print_json
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Finding, Grade
 from ospi_supervisor.domain.proxies import KINDS, Kind
 from ospi_supervisor.domain.words import counted
@@ -70,7 +71,7 @@ def _accounts(invocation: Invocation) -> tuple[Grade, str]:
     old = [account.username for account in invocation.accounts.all() if account.must_renew]
     if not old:
         return Grade.OK, "comptes du Superviseur lus"
-    return Grade.WARNING, f"mots de passe à remplacer : {', '.join(old)} ; « ospi-supervisor user password NOM »"
+    return Grade.WARNING, f"mots de passe à remplacer : {', '.join(old)} ; « {command_line('user password NOM')} »"
 
 
 def _engine(invocation: Invocation) -> tuple[Grade, str]:

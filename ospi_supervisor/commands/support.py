@@ -6,6 +6,7 @@ import click
 
 from ospi_supervisor.commands.context import Invocation, json_option, pass_invocation, print_json
 from ospi_supervisor.commands.following import existing, follow, wait_for_answer
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.requests import LAST_NUMBER, Source
 from ospi_supervisor.system.files import write_atomically
@@ -54,7 +55,7 @@ def resume(invocation: Invocation, update_id: int, wait: bool) -> None:
     if wait:
         follow(operations, update_id, after, SOUND)
     else:
-        click.echo("Reprise demandée ; suivez-la par « ospi-supervisor status » ou l'onglet Suivi.")
+        click.echo(f"Reprise demandée ; suivez-la par « {command_line('status')} » ou l'onglet Suivi.")
 
 
 @click.command()

@@ -16,6 +16,7 @@ from ospi_supervisor.commands.context import (
     print_table,
 )
 from ospi_supervisor.commands.following import asked, events_of, existing, follow, line_of, wait_for_answer
+from ospi_supervisor.domain.command_line import command_line, unit
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.requests import LAST_NUMBER, Asker, Source, Terms
 from ospi_supervisor.domain.words import STATUS_LABELS
@@ -64,7 +65,7 @@ def import_command(
         update = wait_for_answer(operations, request)
         follow(operations, update)
     else:
-        click.echo("Demande enregistrée ; suivez-la par « ospi-supervisor follow » ou l'onglet Suivi.")
+        click.echo(f"Demande enregistrée ; suivez-la par « {command_line('follow')} » ou l'onglet Suivi.")
 
 
 @click.command()
@@ -78,7 +79,7 @@ def status(invocation: Invocation, as_json: bool) -> None:
     else:
         _print_status(invocation, document)
     if document["worker"] != "up":
-        raise RefusedError("le service de mise à jour est arrêté ; « systemctl start ospi-supervisor-worker »")
+        raise RefusedError(f"le service de mise à jour est arrêté ; « systemctl start {unit('worker')} »")
 
 
 def _print_status(invocation: Invocation, document: "StatusDocument") -> None:
@@ -106,7 +107,7 @@ def _print_wait(waiting: "WaitDocument", update_id: int | None) -> None:
         click.echo(f"  préparée ; bascule : {when}")
     else:
         click.echo(
-            f"  nouvelle version à valider avant le {until} : « ospi-supervisor link {update_id} » pour la voir,"
+            f"  nouvelle version à valider avant le {until} : « {command_line(f'link {update_id}')} » pour la voir,"
             f" « open {update_id} » ou « go-back {update_id} » pour décider"
         )
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import STATUS_FILE
 from ospi_supervisor.domain.prerequisites import Obstacle
 from ospi_supervisor.errors import PlatformError
@@ -177,7 +178,8 @@ def _clock(record: Path, now: datetime) -> Iterator[Obstacle]:
             label="Horloge du serveur",
             measured=f"{now:%d/%m/%Y %H:%M}",
             required=f"pas avant le {written:%d/%m/%Y}, où la version installée a été relevée",
-            remedy="Réglez l'horloge ; si elle est juste, relevez de nouveau la version (« ospi-supervisor adopt »).",
+            remedy="Réglez l'horloge ; si elle est juste, relevez de nouveau la version"
+            f" (« {command_line('adopt')} »).",
         )
 
 

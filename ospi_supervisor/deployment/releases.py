@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.system.files import fsync_dir, remove_tree
 from ospi_supervisor.system.mounts import mounted_below
@@ -32,7 +33,7 @@ class Releases:
         except OSError as error:
             raise PlatformError(
                 f"le lien {self.link} ne mène à aucune version ({error.strerror}) ;"
-                " enregistrez la version installée avec « ospi-supervisor adopt »"
+                f" enregistrez la version installée avec « {command_line('adopt')} »"
             ) from error
         if target.parent != self.folder.resolve():
             raise PlatformError(f"le lien {self.link} mène hors de {self.folder} ({target}) ; corrigez ce lien")

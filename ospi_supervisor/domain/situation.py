@@ -6,6 +6,7 @@ None of them words a state by itself: it gives the facts to `situate` and shows 
 
 from dataclasses import dataclass
 
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.lifecycle import Availability, Phase, UpdateStatus, rule_of
 from ospi_supervisor.domain.situation_endings import ENDINGS, EXACT_DATA, LOCKED, NOT_OPENED, RELEASED, UNTOUCHED
 from ospi_supervisor.domain.situation_terms import Action, Bar, End, Restoration, Tone
@@ -105,7 +106,7 @@ def _idle(facts: Facts) -> Situation:
             badge="page de maintenance",
             title="La page de maintenance est affichée, sans mise à jour en cours.",
             users=PAGE,
-            advice="Elle a été mise en place à la main ; « ospi-supervisor maintenance off » la retire.",
+            advice=f"Elle a été mise en place à la main ; « {command_line('maintenance off')} » la retire.",
             actions=(Action.IMPORT,),
         )
     if facts.silent:

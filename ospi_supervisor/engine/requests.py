@@ -8,6 +8,7 @@ from pathlib import Path
 from ospi_supervisor import __version__
 from ospi_supervisor.domain.acceptance import check_nothing_waits, check_turn_is_free
 from ospi_supervisor.domain.closures import spoken
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import EventKind, Level
 from ospi_supervisor.domain.hour import HourRules
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
@@ -205,7 +206,7 @@ class Requests:
             raise RefusedError(
                 "la page de maintenance a été retirée depuis : reprendre effacerait ce qui a été saisi depuis lors ;"
                 " débloquez plutôt la version avec le code du support ou, si rien n'a été saisi, remettez la page"
-                " (« ospi-supervisor maintenance on »)",
+                f" (« {command_line('maintenance on')} »)",
                 code="reopened",
             )
         self.store.resume(update_id)

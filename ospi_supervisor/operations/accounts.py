@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.sign_in import (
     BROWSER_PREFIX,
     FROM_ALL,
@@ -27,10 +28,7 @@ SESSION_LIFETIME = timedelta(hours=12)
 RECENT_SIGN_IN = timedelta(minutes=15)
 """How old a sign-in may be when an update is started; beyond, the password is asked for again in place."""
 
-RENEW = (
-    "si votre mot de passe date de la version 0.1.0, demandez à l'administrateur du serveur de le remplacer"
-    " (ospi-supervisor user password)"
-)
+RENEW = "si votre mot de passe date de la version 0.1.0, demandez à l'administrateur du serveur de le remplacer"
 PASSWORD_MIN_LENGTH = 8
 USERNAME_MAX_LENGTH = 150
 """Whoever signs in may write anything there, and failures are recorded: they must stay small."""
@@ -134,7 +132,7 @@ class Accounts:
     def _words_of_refusal(self, username: str, origin: str, now: datetime) -> str:
         words = "identifiant ou mot de passe incorrect"
         if any(account.must_renew for account in self.all()):
-            words += f" ; {RENEW}"
+            words += f" ; {RENEW} ({command_line('user password')})"
         left = self._wait(username, origin, now)
         return f"{words} ; {ThrottledError(TOO_MANY, left)}" if left else words
 

@@ -84,7 +84,6 @@ class Operations:
         self.automatic = AutomaticView(config, self.reader, self.installed_version, clock)
         self.uploads = Uploads(config, self.web, trust=self.trust, verdicts=self.verdicts, clock=clock)
         self.imports = Imports(self.uploads, self.web, self.reader, self.request_import, clock)
-        self.suffix = config.suffix
         self.validation = Validation(config, self.reader, self._ask)
         self.hours = Hours(config.calendar.rules(local_zone), self.reader, self._ask, clock)
         self._asking_for_backup = Lock()

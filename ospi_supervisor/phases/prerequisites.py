@@ -10,6 +10,7 @@ from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.installed import record_path
 from ospi_supervisor.deployment.looks import obstacles, obstacles_of_release
 from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import HookPhase, Manifest
@@ -75,7 +76,7 @@ class Prerequisites:
         if health.error is not None:
             raise RefusedError(
                 f"la plateforme n'est pas en état de marche : {health.error} ; rétablissez-la, ou corrigez"
-                " platform.health_url, jusqu'à ce que « ospi-supervisor check » la dise en ordre",
+                f" platform.health_url, jusqu'à ce que « {command_line('check')} » la dise en ordre",
                 code="health",
             )
         for database in self.databases:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.plan import full_snapshot_id
@@ -72,7 +73,7 @@ class Rehearse:
         run.journal(
             Level.INFO,
             f"Le support peut laisser passer une répétition : envoyez-lui {asked}, puis donnez son code par"
-            " « ospi-supervisor unlock CODE ».",
+            f" « {command_line('unlock CODE')} ».",
         )
 
     def _asked(self, run: Run) -> Asked:

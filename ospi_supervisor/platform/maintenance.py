@@ -13,6 +13,7 @@ import psutil
 from ospi_supervisor import __version__
 from ospi_supervisor.config.tables import MaintenanceTable
 from ospi_supervisor.domain.announcement import Announcement
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import ANNOUNCE_FILE, ANNOUNCE_SCRIPT, STATUS_FILE
 from ospi_supervisor.domain.typography import typeset_html
 from ospi_supervisor.errors import ConfigurationError, PlatformError
@@ -232,7 +233,7 @@ def _disappointment(on: bool, seen: str) -> str:
     if on:
         return (
             f"la page de maintenance n'est pas ce que les utilisateurs voient ({words}) ;"
-            " vérifiez la configuration du serveur mandataire (« ospi-supervisor proxy »)"
+            f" vérifiez la configuration du serveur mandataire (« {command_line('proxy')} »)"
         )
     return f"la plateforme n'est pas ce que les utilisateurs voient ({words})"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from peewee import DatabaseError, OperationalError, SqliteDatabase
 
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.errors import StateError
 
 BUSY_TIMEOUT_SECONDS = 15
@@ -36,7 +37,7 @@ def naming(path: Path) -> Iterator[None]:
         if type(error) in DAMAGED:
             raise StateError(
                 f"la base {path} est endommagée ({first(error)}) ; n'y touchez pas et contactez le support, avec"
-                " l'archive que réunit « ospi-supervisor diagnostics FICHIER.zip »"
+                f" l'archive que réunit « {command_line('diagnostics FICHIER.zip')} »"
             ) from error
         if isinstance(error, OperationalError | sqlite3.OperationalError):
             advice = advice_on(error, "vérifiez ses droits et son disque")

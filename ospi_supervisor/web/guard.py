@@ -4,6 +4,7 @@ from flask import Flask, Response, abort, current_app, redirect, render_template
 from flask_login import current_user
 from werkzeug.wrappers import Response as AnyResponse
 
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.limits import FORM_MAX_BYTES, MIB, SLICE_MAX_BYTES
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.context import record, wants_json
@@ -16,14 +17,6 @@ PUBLIC_ENDPOINTS = frozenset({"auth.sign_in", "auth.sign_out", "api.alive", "api
 
 PATH_RECORDED = 200
 """How much of an address is recorded: whoever asks for it makes it as long as they like."""
-
-TOO_LARGE = {
-    "imports.plain_form": f"ce formulaire accepte les archives jusqu'à {FORM_MAX_BYTES // MIB} Mio ; pour une archive"
-    " plus grande, activez JavaScript (la page l'envoie alors par tranches), ou utilisez sur le serveur la commande"
-    " « ospi-supervisor import FICHIER »",
-    "tus.append": f"une tranche compte {SLICE_MAX_BYTES // MIB} Mio au plus",
-}
-"""What to do instead, where a body that was too large was not kept (`web.serving.body_limits`)."""
 
 OURS = "X-OSPI-Supervisor"
 """What tells our scripts an answer of the supervisor's from one of a filter's or a proxy's on the way."""
@@ -87,9 +80,20 @@ def _ask_to_sign_in() -> AnyResponse:
     return Response(page, 401, content_type="text/html; charset=utf-8")
 
 
+def advice_on_size(endpoint: str) -> str:
+    """What to do instead, where a body that was too large was not kept (`web.serving.body_limits`)."""
+    if endpoint == "imports.plain_form":
+        return (
+            f"ce formulaire accepte les archives jusqu'à {FORM_MAX_BYTES // MIB} Mio ; pour une archive plus grande,"
+            " activez JavaScript (la page l'envoie alors par tranches), ou utilisez sur le serveur la commande"
+            f" « {command_line('import FICHIER')} »"
+        )
+    return f"une tranche compte {SLICE_MAX_BYTES // MIB} Mio au plus" if endpoint == "tus.append" else WORDS[413]
+
+
 def _refuse_dropped_body() -> None:
     if f"HTTP_{TOO_LARGE_HEADER}" in request.environ:
-        raise RefusedError(TOO_LARGE.get(request.endpoint or "", WORDS[413]), code="too_large")
+        raise RefusedError(advice_on_size(request.endpoint or ""), code="too_large")
 
 
 def add_security_headers(response: Response) -> Response:

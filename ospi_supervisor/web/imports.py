@@ -18,7 +18,7 @@ from ospi_supervisor.web.auth import confirm_recent_sign_in
 from ospi_supervisor.web.context import asker, now, pdf, record, username, wants_json, web
 from ospi_supervisor.web.dashboard import durations
 from ospi_supervisor.web.errors import status_of
-from ospi_supervisor.web.guard import TOO_LARGE
+from ospi_supervisor.web.guard import advice_on_size
 from ospi_supervisor.web.hour_forms import instant_in_form, now_and_next
 from ospi_supervisor.web.labels import lowered_thresholds
 
@@ -61,7 +61,7 @@ def plain_form() -> Response | tuple[str, int]:
 @bp.get("/import/trop-grand")
 def too_large() -> NoReturn:
     """413: where a reverse proxy leads whoever sent it a form beyond its limit, and let nothing of it through."""
-    raise RefusedError(TOO_LARGE["imports.plain_form"], code="too_large")
+    raise RefusedError(advice_on_size("imports.plain_form"), code="too_large")
 
 
 @bp.get("/televersements/<upload_id>/fiche")

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from ospi_supervisor import __version__
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus, rule_of
 from ospi_supervisor.domain.manifest import SEVERITY_LABELS
 from ospi_supervisor.domain.prerequisites import Thresholds, Verdict
@@ -67,6 +68,7 @@ def init_app(app: Flask) -> None:
         source_labels=SOURCE_LABELS,
         severity_labels={str(severity): label for severity, label in SEVERITY_LABELS.items()},
         supervisor_version=__version__,
+        command_line=command_line,
     )
 
 

@@ -15,6 +15,7 @@ from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.redaction import redactor_of
 from ospi_supervisor.config.tables import Config
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.errors import (
     BackupError,
     BusyError,
@@ -146,10 +147,11 @@ def _facts(snapshot: Snapshot) -> dict[str, str]:
 
 def _letter(config: Config, row: HandoutRow) -> str:
     said = f"\n\nFin de ce que la commande a dit :\n{row.said.strip()}" if row.said.strip() else ""
+    by_hand = command_line(f"backup export {row.snapshot} FICHIER")
     return (
         f"Sauvegarde : {row.snapshot}, du {row.taken_at.astimezone():%d/%m/%Y à %H:%M:%S}\n"
         f"Motif : {row.failure}{said}\n\n"
         "La sauvegarde est toujours sur le serveur, et la plateforme n'en a rien vu. La suivante sera transmise"
-        " d'elle-même ; celle-ci, seulement à la main : « ospi-supervisor backup export SAUVEGARDE FICHIER ».\n\n"
+        f" d'elle-même ; celle-ci, seulement à la main : « {by_hand} ».\n\n"
         f"Le détail : {config.supervisor_address}/sauvegardes\n"
     )

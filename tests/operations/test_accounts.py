@@ -69,7 +69,8 @@ def test_an_argon2_hash_is_told_to_its_administrator_and_to_nobody_else(accounts
     assert RENEW not in words("alice")
     store.add_account("bob", ARGON2, (), START)
     assert {account.username: account.must_renew for account in accounts.all()} == {"alice": False, "bob": True}
-    assert words("alice") == words("bob") == words("nobody") == f"identifiant ou mot de passe incorrect ; {RENEW}"
+    advised = f"identifiant ou mot de passe incorrect ; {RENEW} (ospi-supervisor user password)"
+    assert words("alice") == words("bob") == words("nobody") == advised
     with pytest.raises(RefusedError):
         accounts.sign_in("bob", ARGON2, Visitor("10.0.0.1"), START)
     accounts.set_password("bob", PASSWORD)

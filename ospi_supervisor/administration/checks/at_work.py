@@ -8,6 +8,7 @@ from ospi_supervisor import VERSION_OF_WEB, __version__
 from ospi_supervisor.administration.checks.base import Findings, published
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.errors import BackupError, MailError, PlatformError
 from ospi_supervisor.platform.units import WEB_UNIT, WORKER_UNIT, unit_of
@@ -105,7 +106,7 @@ def front(config: Config, adapters: Adapters) -> Findings:
         yield (
             Grade.ERROR,
             f"la page de maintenance est {asked}, et l'adresse publique montre {SEEN[seen]} ; reprenez la configuration"
-            " du serveur mandataire (« ospi-supervisor proxy »), ou videz le cache qui le précède",
+            f" du serveur mandataire (« {command_line('proxy')} »), ou videz le cache qui le précède",
         )
     else:
         yield (
@@ -125,7 +126,7 @@ def own_pages(config: Config, adapters: Adapters) -> Findings:
         yield (
             Grade.ERROR,
             f"le Superviseur ne répond pas à son adresse : {trouble} ; le serveur mandataire doit l'y servir"
-            " (« ospi-supervisor proxy », docs/deploiement.md, section 6)",
+            f" (« {command_line('proxy')} », docs/deploiement.md, section 6)",
         )
     else:
         yield Grade.OK, f"le Superviseur répond à son adresse, {config.supervisor_address}/"

@@ -13,6 +13,7 @@ from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.installed import record_path
 from ospi_supervisor.deployment.looks import obstacles as what_obstructs
 from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.domain.words import clause
 from ospi_supervisor.hands.sandbox import enclosure
@@ -38,7 +39,7 @@ def release(config: Config, adapters: Adapters) -> Findings:
     else:
         yield (
             Grade.WARNING,
-            f"version {version} non relevée : « ospi-supervisor adopt {version} » pour que la prochaine mise à jour"
+            f"version {version} non relevée : « {command_line(f'adopt {version}')} » pour que la prochaine mise à jour"
             " n'écrive que ce qui change",
         )
 

@@ -3,14 +3,10 @@
 from ospi_supervisor.administration.checks.base import Findings, published
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.hands.accounts import account_named
 from ospi_supervisor.store.topics import HANDOUTS
-
-BY_HAND = (
-    "corrigez la commande « backup.after_snapshot » ; transmettez celle-ci à la main (« ospi-supervisor backup export"
-    " SAUVEGARDE FICHIER »)"
-)
 
 
 def handouts(config: Config, _: Adapters) -> Findings:
@@ -27,4 +23,9 @@ def handouts(config: Config, _: Adapters) -> Findings:
     if newest.failure is None:
         yield Grade.OK, f"dernière sauvegarde transmise : {told}"
     else:
-        yield Grade.WARNING, f"la dernière sauvegarde n'a pas été transmise : {told} ({newest.failure}) ; {BY_HAND}"
+        by_hand = command_line(f"backup export {newest.snapshot} FICHIER")
+        yield (
+            Grade.WARNING,
+            f"la dernière sauvegarde n'a pas été transmise : {told} ({newest.failure}) ; corrigez la commande"
+            f" « backup.after_snapshot » ; transmettez celle-ci à la main (« {by_hand} »)",
+        )

@@ -13,6 +13,7 @@ from ospi_supervisor.backup.record import Snapshot, problems
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.looks import missing_tools
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.domain.words import counted
 from ospi_supervisor.hands.sandbox import PROGRAMS
@@ -46,7 +47,9 @@ def units(config: Config, adapters: Adapters) -> Findings:
         return
     printed = render_units(config, config.file.resolve())
     there = {name: (UNITS_DIR / name).read_text("utf-8") for name in printed if (UNITS_DIR / name).exists()}
-    again = f"« ospi-supervisor systemd {UNITS_DIR} », « systemctl daemon-reload », puis redémarrez les deux services"
+    again = (
+        f"« {command_line(f'systemd {UNITS_DIR}')} », « systemctl daemon-reload », puis redémarrez les deux services"
+    )
     if not there:
         if RUNNING_SYSTEMD.is_dir():
             yield Grade.WARNING, f"aucune unité de Superviseur dans {UNITS_DIR} : rien ne le relance ; {again}"
@@ -102,19 +105,19 @@ def backups(config: Config, adapters: Adapters) -> Findings:
     """The newest one: how old it is, and that its files are those that were written and read back then."""
     found = adapters.snapshots.list()
     if not found:
-        yield Grade.WARNING, "aucune sauvegarde utilisable ; « ospi-supervisor backup create » en prend une"
+        yield Grade.WARNING, f"aucune sauvegarde utilisable ; « {command_line('backup create')} » en prend une"
         return
     newest = found[-1]
     links = [one for one in found if one.id in (newest.id, newest.base)]
     if wrong := [text for link in links for text in _changed(config.backup.directory, link)]:
         yield (
             Grade.ERROR,
-            f"dernière sauvegarde {newest.id} : {wrong[0]} ; « ospi-supervisor backup create » en prend une autre",
+            f"dernière sauvegarde {newest.id} : {wrong[0]} ; « {command_line('backup create')} » en prend une autre",
         )
     days = (utc_now() - newest.taken_at).days
     told = f"dernière sauvegarde {newest.id} prise et relue le {newest.taken_at.astimezone():%d/%m/%Y à %H:%M}"
     if days > OLD_BACKUP_DAYS:
-        yield Grade.WARNING, f"{told}, il y a {days} jours ; « ospi-supervisor backup create » en prend une"
+        yield Grade.WARNING, f"{told}, il y a {days} jours ; « {command_line('backup create')} » en prend une"
     elif not wrong:
         yield Grade.OK, told
     if unusable := adapters.snapshots.unusable():
