@@ -33,9 +33,6 @@ WHERE usename = current_user AND pid <> pg_backend_pid() AND strpos(query, :'cop
 MAY = """SELECT (rolsuper OR rolcreatedb) AND pg_has_role(datdba, 'USAGE') FROM pg_roles, pg_database
 WHERE rolname = current_user AND datname = current_database();
 """
-OPEN = """SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS true', datname) FROM pg_database
-WHERE datname = :'name' AND NOT datallowconn \\gexec
-"""
 EXCHANGE = r"""BEGIN;
 SELECT format('ALTER DATABASE %I RENAME TO %I', datname, :'former') FROM pg_database WHERE datname = :'name' \gexec
 ALTER DATABASE :"copy" RENAME TO :"name";
@@ -82,12 +79,17 @@ class ServerCopies:
             sessions.close(self.client, self.client.database, tick, WAIT_SECONDS)
             *_, oid = self._ask(MAKE, tick, copy=self.name)
         finally:
-            self._ask(OPEN, tick)
+            self._ask(sessions.OPEN, tick)
         return {"database": self.client.database, "oid": oid, "creation": list(made), "search_path": path}
 
     def exists(self, facts: Facts, tick: Callable[[], None]) -> bool:
         """Whether the copy that `make` gave these facts of is still there, under whatever name."""
         return bool(self._ask("SELECT 1 FROM pg_database WHERE oid = :'oid';", tick, oid=facts["oid"]))
+
+    def is_beside(self, facts: Facts, tick: Callable[[], None]) -> bool:
+        """Whether the copy still waits under its own name."""
+        asked = "SELECT 1 FROM pg_database WHERE oid = :'oid' AND datname = :'copy';"
+        return bool(self._ask(asked, tick, oid=facts["oid"]))
 
     def exchange(self, facts: Facts, tick: Callable[[], None]) -> None:
         """Give the copy the database's name and all its properties in one transaction, then drop what was there.
@@ -98,7 +100,7 @@ class ServerCopies:
         self._end_ours(tick)
         if not self.exists(facts, tick):
             raise BackupError(f"base « {self.client.name} » : sa copie dans le serveur a disparu ({self.name})")
-        if self._ask("SELECT 1 FROM pg_database WHERE oid = :'oid' AND datname = :'copy';", tick, oid=facts["oid"]):
+        if self.is_beside(facts, tick):
             self._drop(former, tick)
             try:
                 sessions.close(self.client, name, tick)
@@ -106,7 +108,7 @@ class ServerCopies:
                 self._ask(EXCHANGE.format(properties=creation.script(encoding, properties)), tick, former=former)
             except BackupError:
                 with suppress(BackupError):  # the first failure is told
-                    self._ask(OPEN, tick)
+                    self._ask(sessions.OPEN, tick)
                 raise
         self._drop(former, tick)
 
@@ -117,7 +119,7 @@ class ServerCopies:
     def forget(self, tick: Callable[[], None]) -> None:
         """Drop the copy if there is one, and open the database, if a copy that was killed left it closed."""
         self._end_ours(tick)
-        self._ask(OPEN, tick)
+        self._ask(sessions.OPEN, tick)
         self._drop(self.name, tick)
 
     def _drop(self, name: str, tick: Callable[[], None]) -> None:

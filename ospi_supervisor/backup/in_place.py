@@ -6,7 +6,7 @@ often) stays as it is. The trial is made in a server of this program's own, as a
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,6 +58,7 @@ SELECT format('ALTER ROLE %I IN DATABASE %I RESET ALL', rolname, current_databas
 FROM pg_db_role_setting JOIN pg_roles ON pg_roles.oid = setrole JOIN pg_database ON pg_database.oid = setdatabase
 WHERE datname = current_database() \\gexec
 SELECT format('COMMENT ON DATABASE %I IS NULL', current_database()) \\gexec
+SELECT format('ALTER DATABASE %I IS_TEMPLATE false', current_database()) \\gexec
 SELECT format('ALTER DATABASE %I CONNECTION LIMIT -1', current_database()) \\gexec
 SELECT format('REVOKE ALL ON DATABASE %I FROM %s', datname,
     CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END)
@@ -129,12 +130,15 @@ def trial(client: Client, dump: Path, folder: Path, tick: Callable[[], None]) ->
         _fill(present, dump, lambda entry: entry not in standing, tick, "--no-tablespaces")
 
 
-def restore(client: Client, dump: Path, tick: Callable[[], None]) -> None:
+def restore(client: Client, dump: Path, tick: Callable[[], None], made: Sequence[str] | None = None) -> None:
     """Drop what the role owns in the database, and make it anew from `dump`, with the database's own properties.
+
+    `made` are the statements of a dump that does not say how its database is made, as `Creation` has them.
 
     Killed at any moment, it can be called again. Nobody else uses the database: our role's sessions are ended. Others'
     are borne, unless one holds what is to be dropped: BackupError, which names them.
     """
+    sessions.enter(client, client.database, tick)
     sessions.end(client, client.database, tick)
     try:
         client.ask(f"SET lock_timeout = '{LOCK_SECONDS}s';\n{OWNED}", tick)
@@ -145,7 +149,7 @@ def restore(client: Client, dump: Path, tick: Callable[[], None]) -> None:
     client.ask(DEFAULTS, tick)
     standing = _standing(client, tick)
     _fill(client, dump, lambda entry: entry not in standing, tick)
-    encoding, _, properties = creation.of_dump(client, dump, tick)
+    encoding, _, properties = made or creation.of_dump(client, dump, tick)
     if properties != creation.of_database(client, tick).properties:
         client.ask(PROPERTIES, tick)
         client.ask(creation.script(encoding, properties), tick)

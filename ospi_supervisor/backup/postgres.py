@@ -4,24 +4,18 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ospi_supervisor.backup import creation, in_place, search_path, sessions
-from ospi_supervisor.backup.copies import ASIDE, ServerCopies
+from ospi_supervisor.backup import in_place, search_path, sessions
+from ospi_supervisor.backup.copies import ServerCopies
 from ospi_supervisor.backup.meter import nothing
+from ospi_supervisor.backup.postgres_restore import COPIED, CREATION, ONE_BY_ONE, PostgresRestore
 from ospi_supervisor.backup.psql import MAINTENANCE, ROWS_WRITTEN, Client
 from ospi_supervisor.backup.record import WHY_DUMPED, Facts, bytes_in
 from ospi_supervisor.backup.rehearsal import load, rehearse
 from ospi_supervisor.backup.scratch_server import programs_for
-from ospi_supervisor.backup.server_room import has_room
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError, ConfigurationError
 
-JOBS = "2"
-COPIED, CREATION = "oid", "creation"
-"""The facts that tell a copy in the server, and a dump that does not say how its database is made."""
 SCRIPT = ".creation.sql"
-ONE_BY_ONE = ("--exit-on-error", "--verbose")
-"""The program says which table it loads: a message of a failure names it."""
-RESTORE = ("--exit-on-error", f"--jobs={JOBS}")
 LOCK_SECONDS = 60
 """How long a dump waits for a table that another session holds, while users wait for it."""
 PATIENT_LOCK_SECONDS = 600
@@ -201,64 +195,16 @@ class PostgresDatabase:
 
     def restore(self, dump: Path, facts: Facts, tick: Callable[[], None], aside: str = "") -> list[Path]:
         """Move the present database aside, create it anew from the dump with all its properties, drop the old one; of a
-        copy in the server, exchange their names. A role that may create none restores it where it is.
+        copy in the server, exchange their names. Where the server lets neither be, refill it where it is.
 
         As long as the old one is there under its other name, what bears the right name may be half restored: an
         attempt that was killed begins again by dropping it. Nobody else uses it: services are held stopped, other
         sessions are ended or waited for. BackupError as in `check_same`, before anything changes; and where a session
-        stays, the present database being as it was.
+        stays that holds some of it, the present database being as it was.
         """
         self.check_same(facts)
-        if COPIED in facts:
-            self._copies.exchange(facts, tick)
-            return []
-        if in_place.is_needed(self.client, tick):
-            in_place.restore(self.client, dump, tick)
-            return []
-        database, former = self.client.database, self.client.beside(ASIDE)
-        present = self.client.ask("SELECT datname FROM pg_database;", tick, database=MAINTENANCE)
-        if former in present:
-            sessions.drop(self.client, database, tick)
-        elif database in present and self._has_room(tick):
-            self._set_aside(database, former, tick)
-        else:
-            sessions.drop(self.client, database, tick)
-        self._load(dump, facts, tick)
-        sessions.drop(self.client, former, tick)
+        PostgresRestore(self.client, self._copies, self.settle).run(dump, facts, tick)
         return []
-
-    def _has_room(self, tick: Callable[[], None]) -> bool:
-        """Whether the present database can stay until the other is there, or nobody can tell."""
-        try:
-            return has_room(self.client, tick)
-        except BackupError:
-            return True
-
-    def _load(self, dump: Path, facts: Facts, tick: Callable[[], None]) -> None:
-        """Make the database and load it by two jobs; where that fails, by one, as the dump was proven to load."""
-        try:
-            self._load_with(RESTORE, dump, facts, tick)
-        except BackupError:
-            sessions.drop(self.client, self.client.database, tick)
-            self._load_with(ONE_BY_ONE, dump, facts, tick)
-
-    def _load_with(self, options: tuple[str, ...], dump: Path, facts: Facts, tick: Callable[[], None]) -> None:
-        """A dump of the database's copy, which had another name, does not say how the database is made."""
-        if CREATION not in facts:
-            self.client.load(dump, "--create", *options, database=MAINTENANCE, tick=tick)
-            return
-        self.client.ask(creation.script(*facts[CREATION]), tick, database=MAINTENANCE)
-        self.client.load(dump, *options, tick=tick)
-
-    def _set_aside(self, database: str, aside: str, tick: Callable[[], None]) -> None:
-        """Rename it. Under its other name nobody is let in: it is to be dropped."""
-        names = {"name": database, "aside": aside}
-        try:
-            sessions.close(self.client, database, tick)
-            self.client.ask('ALTER DATABASE :"name" RENAME TO :"aside";', tick, database=MAINTENANCE, **names)
-        except BackupError:
-            self.client.ask('ALTER DATABASE :"name" ALLOW_CONNECTIONS true;', database=MAINTENANCE, name=database)
-            raise
 
     def _dump(
         self,

@@ -27,6 +27,21 @@ CLOSE = f"""SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS false', datname) 
 WHERE datname = :'name' AND datconnlimit <> -2 \\gexec
 {END}"""  # noqa: S608 - constants; a limit of -2 is that of a database whose drop was cut short: it can only be dropped
 
+HOLDING = f"""SELECT DISTINCT format('session %s : %s (%s)', pid, usename, application_name) {SESSIONS} NOT {OURS}
+AND EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database
+    WHERE pg_locks.pid = pg_stat_activity.pid AND pg_database.datname = :'name' AND locktype = 'relation')
+UNION ALL SELECT format('PREPARE TRANSACTION %s', gid) FROM pg_prepared_xacts WHERE database = :'name';
+"""  # noqa: S608 - constants
+PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = :'name' AND owner = current_user;"
+ROLL_BACK = """SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts
+WHERE database = current_database() AND owner = current_user \\gexec
+"""
+OPEN = """SELECT format('ALTER DATABASE %I ALLOW_CONNECTIONS true', datname) FROM pg_database
+WHERE datname = :'name' AND NOT datallowconn AND datconnlimit <> -2 \\gexec
+"""
+UNLIMIT = """SELECT format('ALTER DATABASE %I CONNECTION LIMIT -1', datname) FROM pg_database
+WHERE datname = :'name' AND datconnlimit >= 0 \\gexec
+"""
 
 DROP = """SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database
 WHERE datname = :'name' AND datistemplate AND datconnlimit <> -2 \\gexec
@@ -59,6 +74,23 @@ def close(client: Client, name: str, tick: Callable[[], None], seconds: float | 
 def end(client: Client, name: str, tick: Callable[[], None]) -> None:
     """End those of our role in the database `name`."""
     client.ask(END, tick, database=MAINTENANCE, name=name)
+
+
+def enter(client: Client, name: str, tick: Callable[[], None]) -> None:
+    """Let our role into the database `name`, however a migration closed it. BackupError."""
+    client.ask(OPEN + UNLIMIT, tick, database=MAINTENANCE, name=name)
+
+
+def end_prepared(client: Client, name: str, tick: Callable[[], None]) -> None:
+    """Roll back what our role prepared in the database `name` and left there: nobody else will. BackupError."""
+    if client.ask(PREPARED, tick, database=MAINTENANCE, name=name):
+        enter(client, name, tick)
+        client.ask(ROLL_BACK, tick, database=name)
+
+
+def holding(client: Client, name: str, tick: Callable[[], None]) -> list[str]:
+    """What holds a table or more of the database `name` and cannot be ended by our role. BackupError."""
+    return client.ask(HOLDING, tick, database=MAINTENANCE, name=name)
 
 
 def drop(client: Client, name: str, tick: Callable[[], None]) -> None:

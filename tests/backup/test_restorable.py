@@ -103,13 +103,14 @@ def test_a_restore_waits_for_a_session_that_it_cannot_end(roles: None, case: Cas
     assert case.contents() == before
 
 
-def test_where_that_session_stays_the_database_is_as_it_was_and_open(
+def test_where_that_session_holds_a_table_the_database_is_as_it_was_and_open(
     roles: None, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sessions, "WAIT_SECONDS", 1)
+    case.change("GRANT USAGE ON SCHEMA pmsi TO supervision; GRANT SELECT ON pmsi.sejour TO supervision")
     before, names = case.contents(), case.databases()
     case.driver.dump(case.to, nothing, low_priority=False)
-    with case.session("BEGIN", user="supervision"):
+    with case.session("BEGIN; LOCK TABLE pmsi.sejour IN ACCESS SHARE MODE", user="supervision"):
         with pytest.raises(BackupError, match=r"session \d+ : supervision"):
             case.driver.restore(case.to, {}, nothing)
         assert (case.contents(), case.databases()) == (before, names)

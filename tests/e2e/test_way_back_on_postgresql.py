@@ -115,6 +115,22 @@ def test_a_role_that_may_create_no_database_has_it_restored_where_it_is() -> Non
         assert left_by_us(world.site.postgres) == ""
 
 
+@pytest.mark.full
+def test_a_right_that_is_lost_after_the_checkpoint_is_no_obstacle() -> None:
+    with hospital(["before:do:migrate:0"]) as world:
+        before = contents(world)
+        request = world.ask(world.site.vendor.archive("fail"))
+        wait_until((world.notes / "paused").exists, "the checkpoint's end")
+        assert left_by_us(world.site.postgres).endswith("_ospi_arret")
+        world.site.postgres.sql("postgres", "ALTER ROLE plateforme NOCREATEDB")
+        (world.notes / "go").touch()
+        update = ended(world, request)
+        assert update["status"] == "rolled_back", journal(world, update["id"])
+        assert contents(world) == before
+        assert judge(world, update, torn_log=False) == []
+        assert left_by_us(world.site.postgres) == ""
+
+
 @contextmanager
 def supervision(server: Postgres, database: str) -> Iterator[subprocess.Popen[bytes]]:
     """A superuser's session, which the platform's role cannot end."""
