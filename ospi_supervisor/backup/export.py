@@ -10,6 +10,7 @@ from ospi_supervisor.backup import chain
 from ospi_supervisor.backup.record import DATABASES, RECORD, load_record
 from ospi_supervisor.backup.tarball import pass_members
 from ospi_supervisor.errors import BackupError
+from ospi_supervisor.hands.descent import open_folder, resolved
 
 OURS = "ospi-sauvegarde"
 
@@ -17,18 +18,23 @@ OURS = "ospi-sauvegarde"
 def write_export(folders: Sequence[Path], file: Path) -> None:
     """Write `file` from the snapshot in `folders`, as `pass_export` says.
 
-    Raises OSError (FileExistsError too) and BackupError; then what was written is removed.
+    Whoever may write to the folder that it goes into, or to one above, leads root nowhere else. Raises OSError
+    (FileExistsError too) and BackupError; then what was written is removed.
     """
     check_whole(folders)
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    folder = open_folder(resolved(Path(os.path.normpath(file.absolute())).parent))
     try:
-        with os.fdopen(descriptor, "wb") as out:
-            pass_export(folders, out)
-            out.flush()
-            os.fsync(out.fileno())
-    except BaseException:
-        file.unlink()
-        raise
+        descriptor = os.open(file.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder)
+        try:
+            with os.fdopen(descriptor, "wb") as out:
+                pass_export(folders, out)
+                out.flush()
+                os.fsync(out.fileno())
+        except BaseException:
+            os.unlink(file.name, dir_fd=folder)
+            raise
+    finally:
+        os.close(folder)
 
 
 def check_whole(folders: Sequence[Path]) -> None:
