@@ -27,7 +27,7 @@ def make_drills(
     """They start the services that run when a drill begins, as an update would."""
 
     def plan() -> NightlyPlan:
-        return nightly_plan(config.automatic_update, AutomaticStore(store).state().server_id, local_zone())
+        return nightly_plan(config, AutomaticStore(store).state().server_id, local_zone())
 
     def running() -> list[str]:
         return [name for name, runs in adapters.services.running().items() if runs]

@@ -4,7 +4,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 import msgspec
 
-from ospi_supervisor.config.tables import AutomaticUpdateTable
+from ospi_supervisor.config.tables import AutomaticUpdateTable, Config
 from ospi_supervisor.domain.eligibility import ServerFacts
 from ospi_supervisor.domain.offers import CALL_SUPPORT, Offer, repository_url
 from ospi_supervisor.domain.outlook import Blocked, Outlook
@@ -45,10 +45,12 @@ def repository_of(table: AutomaticUpdateTable) -> str | None:
     return repository_url(table.hosts, system.id, system.version)
 
 
-def nightly_plan(table: AutomaticUpdateTable, server_id: str, zone: tzinfo) -> NightlyPlan:
+def nightly_plan(config: Config, server_id: str, zone: tzinfo) -> NightlyPlan:
     """When this server's runs start."""
+    table = config.automatic_update
     delay = stable_delay(server_id, timedelta(minutes=table.jitter))
-    return NightlyPlan(zone=zone, hour=table.hour, delay=delay)
+    calendar = config.calendar.rules(lambda: zone).calendar
+    return NightlyPlan(zone=zone, hour=table.hour, delay=delay, calendar=calendar)
 
 
 def check_document(

@@ -63,6 +63,13 @@ class HourRules:
         """RefusedError where the calendar lets nothing begin at `at`."""
         check_open(self.calendar, at, self.zone())
 
+    def why_closed(self, now: datetime) -> str | None:
+        """Why the calendar lets nothing begin at `now`, and until when, a clause; None where it does."""
+        closure = self.calendar.closure(now, self.zone())
+        if closure is None:
+            return None
+        return f"rien ne peut commencer avant le {spoken(closure.until, self.zone())} (« {closure.reason} »)"
+
     def why_missed(self, hour: Hour, now: datetime) -> str:
         """Why that hour was missed, a sentence of the journal."""
         zone = self.zone()

@@ -1,9 +1,10 @@
 """When the automatic update runs: once a night, at midnight local time, each server a little later than the other."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
+from ospi_supervisor.domain.closures import Calendar
 from ospi_supervisor.errors import RefusedError
 
 START_WINDOW = timedelta(hours=1)
@@ -25,11 +26,15 @@ _ONE_DAY = timedelta(days=1)
 
 @dataclass(frozen=True, kw_only=True)
 class NightlyPlan:
-    """At `hour` (0 to 23) of the local time of `zone`, plus `delay` (below 24 hours with `hour` at midnight)."""
+    """At `hour` (0 to 23) of the local time of `zone`, plus `delay` (below 24 hours with `hour` at midnight).
+
+    Where `calendar` forbids that, as soon as it allows something again while an update may still be installed.
+    """
 
     zone: tzinfo
     hour: int = 0
     delay: timedelta = timedelta(0)
+    calendar: Calendar = field(default_factory=Calendar)
 
     def start_of(self, night: date) -> datetime:
         """The instant (UTC) of the run of `night`, the date that begins at this midnight.
@@ -39,6 +44,12 @@ class NightlyPlan:
         """
         wall_clock = datetime.combine(night, time(self.hour), tzinfo=self.zone)
         return wall_clock.astimezone(UTC) + self.delay
+
+    def due_from(self, night: date) -> datetime:
+        """The instant (UTC) from which that run is due; its hour, where all of the night is closed."""
+        start = self.start_of(night)
+        opens = self.calendar.next_open(start, self.zone)
+        return start if is_late(start, opens) else opens
 
 
 def stable_delay(server_id: str, jitter: timedelta) -> timedelta:
@@ -83,7 +94,7 @@ def instant_of(text: str, zone: tzinfo) -> datetime:
 def due_night(plan: NightlyPlan, now: datetime, last: date | None) -> date | None:
     """The night whose run should start now, None where none should. `last` is the latest night that was run."""
     for night in _nights_around(plan, now):
-        start = plan.start_of(night)
+        start = plan.due_from(night)
         if start <= now < start + START_WINDOW and not _was_run(night, last):
             return night
     return None
@@ -92,9 +103,9 @@ def due_night(plan: NightlyPlan, now: datetime, last: date | None) -> date | Non
 def next_run(plan: NightlyPlan, now: datetime, last: date | None) -> datetime:
     """When the next run starts (UTC); in the past, by less than the start window, where it is due."""
     nights = (
-        plan.start_of(night)
+        plan.due_from(night)
         for night in _nights_around(plan, now)
-        if not _was_run(night, last) and plan.start_of(night) + START_WINDOW > now
+        if not _was_run(night, last) and plan.due_from(night) + START_WINDOW > now
     )
     return next(nights)
 

@@ -174,10 +174,10 @@ def _prepared(facts: Facts) -> Situation:
     return Situation(
         tone=Tone.WARN if missed else Tone.BUSY,
         badge="heure à choisir" if missed else "préparée",
-        title="La mise à jour est prête, mais son heure est manquée." if missed else "La mise à jour est prête.",
+        title="La mise à jour est prête, mais son heure est à choisir." if missed else "La mise à jour est prête.",
         users=users_see(facts),
         advice=(
-            "Choisissez une autre heure, ou commencez sans attendre. D'ici là, rien ne change."
+            "Choisissez une heure, ou commencez sans attendre. D'ici là, rien ne change."
             if missed
             else "À l'heure choisie, la page de maintenance sera mise en place d'elle-même. D'ici là, rien ne change."
         ),

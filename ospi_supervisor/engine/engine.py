@@ -78,7 +78,7 @@ class Engine:
             recover(runner)
             self._write_out(runner.record)
         elif update.status is UpdateStatus.PREPARED:
-            self.store.take_up(update.id)
+            self.store.take_up(update.id, self.clock())
             runner = self._runner(update)
             runner.forward(Phase.VERIFY)
             self._write_out(runner.record)

@@ -13,8 +13,10 @@ from ospi_supervisor.domain.closures import spoken
 from ospi_supervisor.domain.events import EventKind, Level
 from ospi_supervisor.domain.hour import Hour, HourRules, Turn, hour_of
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus
+from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.engine.record import Record
 from ospi_supervisor.engine.run import UpdateRun
+from ospi_supervisor.errors import CancelledError
 from ospi_supervisor.store.engine_store import EngineStore
 
 POLL_SECONDS = 0.2
@@ -48,7 +50,7 @@ class Waiting:
             self.run.turn_back_if_asked()
             hour = self._hour()
             if hour is None:
-                return Turn.GO
+                return self._unless_closed()
             turn = self.rules.turn(hour, self.clock())
             if turn is not Turn.SOON:
                 break
@@ -70,9 +72,20 @@ class Waiting:
     def check_still_due(self) -> None:
         """To be asked in the transaction that enters `maintenance`: PutOffError where the hour is another by now."""
         self.run.turn_back_if_asked()
-        hour = self._hour()
-        if hour is not None and self.rules.turn(hour, self.clock()) is not Turn.GO:
+        hour, now = self._hour(), self.clock()
+        if self.rules.why_closed(now) if hour is None else self.rules.turn(hour, now) is not Turn.GO:
             raise PutOffError
+
+    def _unless_closed(self) -> Turn:
+        """Of an update for which nobody chose an hour: GO, unless the calendar forbids now what it allowed when it
+        began. It waits then for somebody to choose one; where nobody is there, CancelledError."""
+        why = self.rules.why_closed(self.clock())
+        if why is None:
+            return Turn.GO
+        if self.run.request.source == Source.AUTOMATIC and self.record.planned_at is not None:
+            raise CancelledError(f"{why} : la mise à jour est annulée, et une prochaine nuit la reprendra")
+        self._hold(None, Level.WARNING, f"Tout est prêt, mais {why}. Choisissez une heure.")
+        return Turn.MISSED
 
     def _hour(self) -> Hour | None:
         """The hour that is chosen now: somebody may have changed it meanwhile."""
@@ -104,7 +117,7 @@ class Waiting:
         number, phase, now = self.record.update_id, self.record.standing, self.clock()
 
         def step() -> None:
-            self.store.hold(number, hour)
+            self.store.hold(number, hour, now)
             self.store.add_event(number, EventKind.HOUR, phase, now, {"level": level.value, "message": message})
 
         self.run.flush()

@@ -133,7 +133,7 @@ class AutomaticView:
         """None where this server does not update itself, or its worker never ran."""
         if row is None or is_refused(server):
             return None
-        plan = nightly_plan(self.config.automatic_update, row.server_id, local_zone())
+        plan = nightly_plan(self.config, row.server_id, local_zone())
         return next_run(plan, self.clock(), row.last_night).isoformat()
 
 

@@ -42,6 +42,9 @@ class Update(EngineModel):
     wake_at = InstantField(null=True)  # when a prepared update is to be looked at next (`domain.hour`)
     announce_minutes = IntegerField(null=True)  # so long before its hour users are told; 0: never; None: as configured
     announcement = TextField(null=True)  # what they are told besides the hour
+    held_since = InstantField(null=True)  # of a prepared one: since when it waits for its hour
+    held_seconds = FloatField(null=True)  # what it waited so, each time
+    validation_seconds = FloatField(null=True)  # and, once it has ended, for who validated it
     queued_at = InstantField()
     started_at = InstantField(null=True)
     ended_at = InstantField(null=True)

@@ -84,6 +84,11 @@ class StoredLock:
     released: bool
 
 
+def span(begin: datetime | None, end: datetime | None) -> float:
+    """The seconds from one to the other; none where either is missing, or the clock was set back."""
+    return max(0.0, (end - begin).total_seconds()) if begin and end else 0.0
+
+
 def decision_of(row: Any) -> Decision | None:
     """Of a row of `Update`: what somebody decided behind the closed door, None before."""
     return None if row.verdict is None else Decision(verdict=Verdict(row.verdict), by=row.decided_by or "")

@@ -25,7 +25,7 @@ from ospi_supervisor.store.engine_models import (
     VersionLock,
 )
 from ospi_supervisor.store.engine_reader import awaits_intervention, locked_by
-from ospi_supervisor.store.engine_rows import NewUpdate, StoredLock, StoredUpdate, decision_of, stored_update
+from ospi_supervisor.store.engine_rows import NewUpdate, StoredLock, StoredUpdate, decision_of, span, stored_update
 
 NONCE_BYTES = 10
 FILE_MODE = 0o640
@@ -133,13 +133,16 @@ class EngineStore:
             self._change(update_id, status=UpdateStatus.RUNNING, from_version=from_version, started_at=now)
         return True
 
-    def hold(self, update_id: int, hour: Hour | None) -> None:
+    def hold(self, update_id: int, hour: Hour | None, now: datetime) -> None:
         """The update is prepared, and waits for that hour; without one, for somebody to choose it."""
-        self._change(update_id, status=UpdateStatus.PREPARED, **_columns(hour))
+        self._change(update_id, status=UpdateStatus.PREPARED, held_since=now, **_columns(hour))
 
-    def take_up(self, update_id: int) -> None:
-        """A prepared update runs again."""
-        self._change(update_id, status=UpdateStatus.RUNNING)
+    def take_up(self, update_id: int, now: datetime) -> None:
+        """A prepared update runs again; what it waited is counted."""
+        with self.transaction() as database:
+            row = Update.select().where(Update.id == update_id).get(database)
+            waited = (row.held_seconds or 0.0) + span(row.held_since, now)
+            self._change(update_id, status=UpdateStatus.RUNNING, held_since=None, held_seconds=waited)
 
     def set_hour(self, update_id: int, hour: Hour | None) -> None:
         """The hour for which an update is, or is being, prepared."""
@@ -186,8 +189,13 @@ class EngineStore:
         self._change(update_id, attempts=attempts)
 
     def finish(self, update_id: int, status: UpdateStatus, now: datetime) -> None:
-        """The update's final status."""
-        self._change(update_id, status=status, ended_at=now)
+        """The update's final status; what it waited to be validated is counted."""
+        with self.transaction() as database:
+            validate = (PhaseRecord.owner == update_id) & (PhaseRecord.name == Phase.VALIDATE)
+            waited = sum(
+                span(row.started_at, row.ended_at) for row in PhaseRecord.select().where(validate).execute(database)
+            )
+            self._change(update_id, status=status, ended_at=now, validation_seconds=waited)
 
     def resume(self, update_id: int) -> None:
         """An update that stopped for an intervention runs again, its attempts counted anew.

@@ -10,6 +10,7 @@ from ospi_supervisor.domain.words import counted, number, size
 from ospi_supervisor.store.engine_documents import UpdateSummary
 from ospi_supervisor.store.topics import BACKUPS
 from ospi_supervisor.web.context import now, web
+from ospi_supervisor.web.labels import lasted
 
 CHARTED = 6
 """How many past updates the chart of durations shows."""
@@ -108,7 +109,7 @@ def durations(succeeded: Sequence[UpdateSummary]) -> list[Duration]:
     times = web().operations.reader.phase_times([update["id"] for update in succeeded])
     measured = []
     for update in reversed(succeeded):
-        total, spans = _seconds(update["started_at"], update["ended_at"]), times[update["id"]]
+        total, spans = lasted(update) or 0.0, times[update["id"]]
         seconds = {phase: max(0.0, (ended - begun).total_seconds()) for phase, (begun, ended) in spans.items()}
         measured.append((str(update["to"]), total, downtime_of(spans) or 0.0, seconds))
     longest = max((sum(seconds.values()) for *_, seconds in measured), default=0.0) or 1.0
@@ -178,9 +179,3 @@ def ago(age: timedelta) -> str:
         return f"il y a {minutes} min"
     hours = minutes // 60
     return f"il y a {hours} h" if hours < 48 else f"il y a {counted(hours // 24, 'jour', 'jours')}"
-
-
-def _seconds(begun: str | None, ended: str | None) -> float:
-    if begun is None or ended is None:
-        return 0.0
-    return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds())

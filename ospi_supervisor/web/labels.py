@@ -115,11 +115,12 @@ def duration(seconds: float | None) -> str:
 
 
 def lasted(update: UpdateSummary) -> float | None:
-    """How long an update took, in seconds; None before it ended, or where it never began."""
+    """How long an update took, in seconds, but what it waited; None before it ended, or where it never began."""
     begun, ended = update["started_at"], update["ended_at"]
     if begun is None or ended is None:
         return None
-    return max(0.0, (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds())
+    whole = (datetime.fromisoformat(ended) - datetime.fromisoformat(begun)).total_seconds()
+    return max(0.0, whole - update["waited_seconds"])
 
 
 def milliseconds(seconds: float) -> str:

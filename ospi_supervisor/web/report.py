@@ -42,6 +42,7 @@ class Report(TypedDict):
     outcome: Outcome
     failed_phase: str | None
     seconds: float | None
+    waited_seconds: float
     downtime_seconds: float | None
     phases: list[PhaseReport]
     journal: list[JournalLine]
@@ -56,6 +57,7 @@ def report_of(tracking: Tracking) -> Report:
         "outcome": {"title": tracking.situation.title, "data": tracking.situation.data},
         "failed_phase": phase_title(failed) if failed else None,
         "seconds": tracking.spent,
+        "waited_seconds": tracking.waited,
         "downtime_seconds": downtime(tracking),
         "phases": [_phase(phase) for phase in tracking.phases],
         "journal": [

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from ospi_supervisor.domain import progress as pace
 from ospi_supervisor.domain import stall
@@ -15,7 +14,7 @@ from ospi_supervisor.domain.situation_terms import End
 from ospi_supervisor.domain.words import PHASE_STATUS_LABELS
 from ospi_supervisor.store.engine_documents import Lock, PhaseStep, UpdateDocument
 from ospi_supervisor.store.engine_reader import EngineReader
-from ospi_supervisor.web.labels import duration
+from ospi_supervisor.web.expected_end import RETURN_WORDS, EndWords, end_words
 from ospi_supervisor.web.situations import situation_of
 
 LINES_SHOWN = 200
@@ -23,9 +22,6 @@ LINES_SHOWN = 200
 
 JOURNAL = (Level.INFO, Level.WARNING, Level.ERROR)
 """The levels of the journal's lines."""
-
-
-LITTLE_SECONDS = 5
 
 REOPENED = "reopened"
 BANDS = {
@@ -63,13 +59,6 @@ class JournalLine(EventData):
     count: int
 
 
-class EndWords(NamedTuple):
-    """The end, in large, and what that rests on, in small."""
-
-    large: str
-    small: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Band:
     """The phases during which users see the same."""
@@ -90,6 +79,7 @@ class Tracking:
     last_event: int
     percent: float
     spent: float | None
+    waited: float
     left: float | None
     pace: stall.Pace
     silence: float
@@ -145,6 +135,11 @@ class Tracking:
         return sum(phase.status in (PhaseStatus.DONE, PhaseStatus.UNDOING) for phase in self.phases)
 
     @property
+    def work_since(self) -> str:
+        """The instant from which a clock that never waited would count, ISO 8601."""
+        return (self.now - timedelta(seconds=self.spent or 0.0)).isoformat()
+
+    @property
     def page_since(self) -> str | None:
         """Since when users see the maintenance page, ISO 8601; None where they do not."""
         if self.situation.users != PAGE:
@@ -155,21 +150,6 @@ class Tracking:
     def end_words(self) -> EndWords:
         """When it ends, and how sure that is."""
         return RETURN_WORDS if self.situation.end is End.RETURN else end_words(self.left, self.now)
-
-
-RETURN_WORDS = EndWords("dès que possible", "la durée du retour dépend de ce que la mise à jour avait changé")
-
-
-def end_words(left: float | None, now: datetime) -> EndWords:
-    """The end expected in `left` seconds, as it may be said: never an hour that is over, never one of unknown worth."""
-    if left is None:
-        return EndWords("une à plusieurs heures", "durée moyenne ; ce serveur n'en a pas encore mesuré")
-    if left < LITTLE_SECONDS:
-        return EndWords("d'un instant à l'autre", "d'après les mises à jour précédentes")
-    end = (now + timedelta(seconds=left)).astimezone()
-    return EndWords(
-        f"vers {end:%H} h {end:%M}", f"encore environ {duration(left)}, d'après les mises à jour précédentes"
-    )
 
 
 def track(reader: EngineReader, update: UpdateDocument, now: datetime) -> Tracking:
@@ -183,6 +163,7 @@ def track(reader: EngineReader, update: UpdateDocument, now: datetime) -> Tracki
     at_work = next((phase for phase in progress if phase.status in (PhaseStatus.DOING, PhaseStatus.UNDOING)), None)
     silence = (now - (last_sign or now)).total_seconds()
     started_at, ended_at = _instant(update["started_at"]), _instant(update["ended_at"])
+    waited = update["waited_seconds"] + (0.0 if status.is_final else _waits_since(progress, now))
     return Tracking(
         now=now,
         update=update,
@@ -191,7 +172,8 @@ def track(reader: EngineReader, update: UpdateDocument, now: datetime) -> Tracki
         output=output,
         last_event=last_event,
         percent=pace.overall_percent(progress),
-        spent=None if started_at is None else ((ended_at or now) - started_at).total_seconds(),
+        spent=None if started_at is None else max(0.0, ((ended_at or now) - started_at).total_seconds() - waited),
+        waited=waited,
         left=None if status.is_final else pace.seconds_left(progress, now),
         pace=stall.Pace.USUAL if at_work is None else _pace(at_work, silence, now),
         silence=silence,
@@ -224,6 +206,10 @@ def _progress(document: PhaseStep, expected: Mapping[Phase, float | None]) -> pa
         ended_at=_instant(document["ended_at"]),
         expected=expected[phase],
     )
+
+
+def _waits_since(progress: list[pace.PhaseProgress], now: datetime) -> float:
+    return sum(phase.spent(now) or 0.0 for phase in progress if phase.phase is Phase.VALIDATE)
 
 
 def _view(

@@ -68,7 +68,7 @@ class AutomaticUpdate:
     def run_if_due(self) -> None:
         """Each minute: the night's run, where it is due. What goes wrong is recorded, and tried the next night."""
         state, now = self.store.state(), self.clock()
-        plan = nightly_plan(self.config.automatic_update, state.server_id, self.zone())
+        plan = nightly_plan(self.config, state.server_id, self.zone())
         night = due_night(plan, now, state.last_night)
         if state.activity is not None and self._at_work is None:
             self.store.note(activity=None)  # what a worker that was killed was doing

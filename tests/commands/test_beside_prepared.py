@@ -69,7 +69,7 @@ def test_the_shell_says_what_waits_and_changes_its_hour(shell: Shell, site: Site
     assert "préparée ; bascule : " in said
     waiting = json.loads(shell("status", "--json").stdout)["waiting"]
     assert (waiting["for"], datetime.fromisoformat(waiting["until"]) > now()) == ("hour", True)
-    site.engine.hold(number, None)
+    site.engine.hold(number, None, now())
     assert "l'heure prévue est manquée" in shell("status").output
     assert json.loads(shell("status", "--json").stdout)["waiting"] == {"for": "hour", "until": None}
     assert "n'est pas une heure" in shell("reschedule", number, "ce soir").output

@@ -1,12 +1,13 @@
 """The nightly run: once a night, at the server's own minute, whatever daylight saving does."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ospi_supervisor.domain.closures import Calendar, Weekly
 from ospi_supervisor.domain.schedule import START_WINDOW, NightlyPlan, due_night, next_run, stable_delay
 
 PARIS = ZoneInfo("Europe/Paris")
@@ -107,3 +108,24 @@ def test_delays_spread_over_the_jitter() -> None:
         tenths[int(stable_delay(f"server-{number}", jitter) / jitter * 10)] += 1
     assert max(tenths) < 700
     assert min(tenths) > 300
+
+
+CLOSED = Calendar(weekly=(Weekly(days=frozenset(range(7)), begin=time(22), end=time(2, 30), reason="sauvegarde"),))
+
+
+def test_a_night_that_begins_in_a_closure_is_due_at_its_end() -> None:
+    plan = NightlyPlan(zone=PARIS, calendar=CLOSED)
+    opens = datetime(2026, 6, 15, 2, 30, tzinfo=PARIS)
+    assert next_run(plan, plan.start_of(NIGHT), None) == opens
+    assert due_night(plan, opens - MINUTE, None) is None
+    assert due_night(plan, opens, None) == NIGHT
+    assert due_night(plan, opens + START_WINDOW - MINUTE, None) == NIGHT
+    assert due_night(plan, opens + START_WINDOW, None) is None
+    assert due_night(plan, opens, NIGHT) is None
+
+
+def test_a_night_that_is_closed_to_its_end_is_due_at_its_hour_to_be_refused() -> None:
+    for end in (time(4), time(12)):
+        all_night = Weekly(days=frozenset(range(7)), begin=time(22), end=end, reason="clôture")
+        plan = NightlyPlan(zone=PARIS, calendar=Calendar(weekly=(all_night,)))
+        assert due_night(plan, plan.start_of(NIGHT), None) == NIGHT

@@ -24,7 +24,8 @@ from ospi_supervisor.store.web_store import WebStore
 from tests.support.old_state import lay_out_old_site, old_updates
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
-SINCE = ("verdict", "decided_by", "switch_at", "wake_at", "announce_minutes", "announcement")
+WAITED = ("held_since", "held_seconds", "validation_seconds")
+SINCE = ("verdict", "decided_by", "switch_at", "wake_at", "announce_minutes", "announcement", *WAITED)
 ADDED = {("update", name) for name in SINCE}
 """The columns that came since version 0.1.0."""
 FORMATS = (ENGINE_FORMAT, WEB_FORMAT, QUEUE_FORMAT)

@@ -160,7 +160,7 @@ class Site:
             if rule_of(phase).cancellable:
                 self.phase(number, phase, PhaseStatus.DONE)
                 self.engine.set_phase(number, phase, ended_at=now(), percent=100.0)
-        self.engine.hold(number, None if switch_at is None else Hour(switch_at=switch_at, wake_at=switch_at))
+        self.engine.hold(number, None if switch_at is None else Hour(switch_at=switch_at, wake_at=switch_at), now())
         message = "Tout est prêt : la page de maintenance sera mise en place à l'heure choisie."
         self.event(number, "hour", Phase.BACKUP, level="info", message=message)
         return number

@@ -111,14 +111,14 @@ def test_suivi_of_a_prepared_update_has_no_fault_at_any_width(page: Page, web: W
     page.goto(f"{web.url}/mises-a-jour/suivi?heure=1")
     page.click("text=Prévenir les utilisateurs…")
     assert faults(page) == []
-    expect(page.locator("#titre")).to_contain_text("son heure est manquée" if missed else "est prête")
+    expect(page.locator("#titre")).to_contain_text("son heure est à choisir" if missed else "est prête")
 
 
 def test_an_open_page_shows_another_hour_by_itself(page: Page, web: WebProcess) -> None:
     web.site.engine.beat(now(), 1)
     number = web.site.prepared(None)
     page.goto(f"{web.url}/mises-a-jour/suivi")
-    expect(page.locator("#titre")).to_contain_text("son heure est manquée")
+    expect(page.locator("#titre")).to_contain_text("son heure est à choisir")
     web.site.engine.set_hour(number, Hour(switch_at=tonight(), wake_at=tonight()))
     web.site.event(number, "hour", Phase.BACKUP, level="info", message="Heure changée par admin.")
     expect(page.locator("#titre")).to_have_text("La mise à jour est prête.")

@@ -103,9 +103,22 @@ def test_suivi_offers_no_start_that_the_calendar_forbids(admin: Browser, number:
     assert f"{closed:%d/%m/%Y}" in page
 
 
+def test_what_an_update_waited_is_no_time_that_it_took(site: Site, admin: Browser, number: int) -> None:
+    ended = now()
+    site.engine.begin(number, "11.5.0", ended - timedelta(hours=7))
+    site.engine.hold(number, None, ended - timedelta(hours=6, minutes=50))
+    site.engine.take_up(number, ended - timedelta(minutes=5))
+    site.engine.finish(number, UpdateStatus.SUCCEEDED, ended)
+    page = admin.get(f"mises-a-jour/suivi?update={number}").text
+    assert "en 15 min 00 s ; attente : 6 h 45 min" in page
+    assert "15 min 00 s" in admin.get("mises-a-jour/historique").text
+    report = admin.get(f"mises-a-jour/suivi/{number}/rapport", headers=JSON).get_json()
+    assert (report["seconds"], report["waited_seconds"]) == (900, 24_300)
+
+
 def test_suivi_counts_no_time_while_an_update_waits_for_its_hour(site: Site, admin: Browser, number: int) -> None:
     site.engine.begin(number, "11.5.0", now())
-    site.engine.hold(number, None)
+    site.engine.hold(number, None, now())
     assert "Temps écoulé" not in admin.get(f"mises-a-jour/suivi?update={number}").text
-    site.engine.take_up(number)
+    site.engine.take_up(number, now())
     assert "Temps écoulé" in admin.get(f"mises-a-jour/suivi?update={number}").text

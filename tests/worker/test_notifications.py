@@ -255,15 +255,15 @@ def test_an_hour_that_was_missed_is_told_once_and_not_one_that_is_kept(
     number = site.prepared(now() + timedelta(hours=3))
     reports.tell()
     assert post.letters == []
-    site.engine.hold(number, None)
+    site.engine.hold(number, None, now())
     site.event(number, "hour", Phase.BACKUP, level="warning", message="L'heure choisie est manquée.")
     reports.tell()
     reports.tell()
     [letter] = post.letters
     assert "préparée" in subject(letter)
     text = plain_spaces(letter.text)
-    assert "La mise à jour est prête, mais son heure est manquée." in text
-    assert "Choisissez une autre heure" in text
+    assert "La mise à jour est prête, mais son heure est à choisir." in text
+    assert "Choisissez une heure" in text
 
 
 def test_an_hour_chosen_before_the_mail_leaves_needs_none(reports: Notifications, site: Site, post: Post) -> None:
