@@ -28,6 +28,10 @@ def main() -> None:
     os.chdir(file.parent)
     try:
         _apart(is_root=plan["is_root"])
+    except OSError as error:
+        whom = "root" if plan["is_root"] else "un compte ordinaire"
+        sys.exit(f"ce système ne permet pas d'espaces de noms à {whom} ({error.strerror})")
+    try:
         _let_go([*map(Path, plan["sources"]), file.parent])
         for layer in plan["layers"]:
             _lay(layer, is_root=plan["is_root"])
