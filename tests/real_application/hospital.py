@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,10 +19,14 @@ from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
 from tests.real_application import recipe
 from tests.real_application.front import front
+from tests.real_application.rows import PostgresRows, Rows, SqliteRows
 from tests.support.places import PLACES
+from tests.support.postgres import Postgres
 from tests.support.system import free_port
 
 TOKEN = "f3a1c0de" * 4
+PATIENCE_SECONDS = 900.0
+"""For a whole update, beside other tests."""
 
 CONFIGURATION = (
     """
@@ -45,7 +48,7 @@ stop = "{root}/platform/current/bin/hub stop {root}/hub.json"
 status = "{root}/platform/current/bin/hub status {root}/hub.json"
 [[platform.databases]]
 name = "hub"
-url = "sqlite:///{root}/data/hub.sqlite"
+{database}
 """
     + PLACES
     + """memory_gb = 1
@@ -73,13 +76,9 @@ class Site:
     trust: Path
     hub_port: int
     front_port: int
+    rows: Rows
     rehearsal: str = "when_possible"
     sightings: list[Sighting] = field(default_factory=list)
-
-    @property
-    def database(self) -> Path:
-        """The application's database."""
-        return self.root / "data" / "hub.sqlite"
 
     @property
     def config(self) -> Path:
@@ -93,10 +92,10 @@ class Site:
         answer.raise_for_status()
         return answer.json()
 
-    def schema(self) -> set[str]:
-        """The definition of each table and index."""
-        with sqlite3.connect(self.database) as connection:
-            return {sql for (sql,) in connection.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")}
+    def files(self) -> dict[str, bytes]:
+        """What lies in the data folder, the hub's own account of what it is asked left out."""
+        found = (path for path in (self.root / "data").rglob("*") if path.is_file() and path.name != "hub.log")
+        return {str(path): path.read_bytes() for path in found}
 
     def installed(self) -> str:
         """The version that the link names."""
@@ -109,7 +108,7 @@ class Site:
 
     def supervisor(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run `ospi-supervisor` to its end; what it says is shown where a test fails."""
-        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=170)
+        done = subprocess.run(self.command(*arguments), capture_output=True, text=True, timeout=PATIENCE_SECONDS)
         print(done.stdout, done.stderr, sep="\n")  # noqa: T201
         return done
 
@@ -139,14 +138,21 @@ class Site:
 
 @contextmanager
 def running(
-    root: Path, trust: Path, release: Path, prepare: Callable[[Site], None], rehearsal: str = "when_possible"
+    root: Path,
+    trust: Path,
+    release: Path,
+    prepare: Callable[[Site], None],
+    rehearsal: str = "when_possible",
+    server: Postgres | None = None,
 ) -> Iterator[Site]:
     """A site on the older release (copied from `release`), adopted, with its worker; all stopped at the end.
 
-    `prepare` sees the site while its hub serves and before the worker starts.
+    `prepare` sees the site while its hub serves and before the worker starts. Its rows are in the server where one is
+    given, which then has a database more.
     """
     hub_port, front_port = free_port(), free_port()
-    site = Site(root, trust, hub_port, front_port, rehearsal)
+    rows = SqliteRows(root / "data/hub.sqlite") if server is None else _made(server)
+    site = Site(root, trust, hub_port, front_port, rows, rehearsal)
     _lay_out(site, release)
     with ExitStack() as stack:
         stack.enter_context(front(site.front_port, site.hub_port, root / "maintenance/flag", root / "maintenance/page"))
@@ -161,6 +167,12 @@ def running(
         yield site
 
 
+def _made(server: Postgres) -> PostgresRows:
+    name = f"hub_{free_port()}"
+    server.sql("postgres", f"CREATE DATABASE {name} OWNER plateforme")
+    return PostgresRows(server, name)
+
+
 def _lay_out(site: Site, release: Path) -> None:
     shutil.copytree(release, site.root / "platform/releases" / recipe.OLD, symlinks=True)
     (site.root / "platform/current").symlink_to(f"releases/{recipe.OLD}")
@@ -168,7 +180,7 @@ def _lay_out(site: Site, release: Path) -> None:
     account = recipe.platform_account()
     if account is not None:
         shutil.chown(site.root / "data", account)
-    settings = {"data": str(site.root / "data"), "port": site.hub_port, "token": TOKEN}
+    settings = {"data": str(site.root / "data"), "database": site.rows.hub_url, "port": site.hub_port, "token": TOKEN}
     (site.root / "hub.json").write_text(json.dumps(settings), encoding="utf-8")
     text = CONFIGURATION.format(
         root=site.root,
@@ -178,6 +190,7 @@ def _lay_out(site: Site, release: Path) -> None:
         hub_port=site.hub_port,
         front_port=site.front_port,
         account=f'account = "{account}"' if account else "",
+        database=site.rows.table(site.root),
     )
     site.config.write_text(text, encoding="utf-8")
 

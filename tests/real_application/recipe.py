@@ -17,7 +17,11 @@ HERE = Path(__file__).parent
 CACHE = HERE.parents[1] / ".cache" / "real_application"
 OLD, NEW = "5.5.4", "6.1.1"
 PRODUCT = "hub"
-HOOKS = ("stage:10-venv:600:Installation de l'application", "migrate:20-schema:300:Mise à niveau du schéma")
+HOOKS = (
+    "stage:10-venv:600:Installation de l'application",
+    "migrate:20-schema:300:Mise à niveau du schéma",
+    "migrate:30-names:300:Un seul compte par nom",
+)
 
 
 def wheels(version: str) -> Path:

@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import sqlite3
 import subprocess
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -54,6 +52,4 @@ def _install(archive: Path, release: Path, root_metadata: Path) -> Path:
 
 def add_column_by_hand(site: Site) -> None:
     """What a hospital should not do: alter the application's tables."""
-    with closing(sqlite3.connect(site.database)) as connection:
-        connection.execute("ALTER TABLE users ADD COLUMN user_info TEXT")
-        connection.commit()
+    site.rows.execute("ALTER TABLE users ADD COLUMN user_info TEXT")

@@ -1,6 +1,6 @@
 """The configuration that every release of this platform ships: the hub alone, asked through its API.
 
-What belongs to one hospital (address, data folder, the API's token) lies outside the releases, in a JSON file
+What belongs to one hospital (address, data folder, database, the API's token) lies outside the releases, in a JSON file
 that the service's command line names.
 """
 # mypy: ignore-errors
@@ -35,7 +35,7 @@ class ApiOnly(Proxy):
 c = get_config()  # noqa: F821 -- given by the program that reads this file
 c.JupyterHub.proxy_class = ApiOnly
 c.JupyterHub.hub_bind_url = f"http://127.0.0.1:{settings['port']}"
-c.JupyterHub.db_url = f"sqlite:///{data / 'hub.sqlite'}"
+c.JupyterHub.db_url = settings["database"]
 c.JupyterHub.cookie_secret_file = str(data / "cookie_secret")
 c.JupyterHub.authenticator_class = "null"
 c.JupyterHub.services = [{"name": "hospital", "api_token": settings["token"]}]
