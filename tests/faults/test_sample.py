@@ -18,7 +18,6 @@ pytestmark = pytest.mark.system
 
 SAMPLE = [
     "kill_worker/inside0.75-undo-migrate",
-    "kill_worker/inside0.75-do-rehearse",
     "cut_losing/after-do-reopen",
     *(f"random/{seed}" for seed in random.Random(2026).sample(range(1, catalogue.RANDOM_INSTANTS + 1), 1)),
 ]
@@ -27,6 +26,7 @@ REST = [
     "prepared/migrate",
     "kill_worker/inside0.25-do-migrate",
     "hook/children",
+    "kill_worker/inside0.75-do-rehearse",
     "kill_worker/inside0.75-do-stage",
     "kill_then_cut/health",
     "kill_worker/after-do-validate",
