@@ -5,13 +5,14 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 import pytest
 
 from demo.layout import REPOSITORY
 from ospi_supervisor.config.paths import StatePaths
 from ospi_supervisor.store.database import sqlite_url
+from ospi_supervisor.store.engine_documents import Answer
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.web_store import WebStore
 from tests.e2e import interruptions as rows
@@ -58,7 +59,7 @@ def check(one: Running, row: Row, status: int = 1) -> None:
     """It ends so, in these words, and in no others that frighten."""
     assert one.end() == status, one.said
     assert "Traceback" not in one.said
-    if one.master is not None or "sans" in row.moment:
+    if not one.lost:
         assert row.says in one.said, one.said
     if row is not rows.CONFIRMING:
         assert "Abandonné" not in one.said
@@ -148,7 +149,7 @@ def test_a_restoration_that_began_goes_to_its_end(server: RunningDemo, terminal:
         one.wait_for(f"Restauration de {snapshot}")
         one.interrupt(how)
         assert one.end() == 0, one.said
-    if one.master is not None:
+    if not one.lost:
         assert rows.BEYOND.says in one.said
     wait_for("11.5.0", lambda: server.portal_version() == "11.5.0")
     assert json.loads(server.cli("status", "--json").stdout)["maintenance"] is False
@@ -172,6 +173,8 @@ def test_what_was_asked_is_done(server: RunningDemo, terminal: bool, row: Row, w
         wait_for("the request", lambda: asked(server))
         one.interrupt(CTRL_C)
         check(one, row)
+    wait_for("its answer", lambda: not asked(server))
+    assert refusals(server) == []
     wait_for("another update", lambda: newest(server)["id"] != before)
     Client(server).wait_until_final(int(str(newest(server)["id"])))
     assert server.portal_version() == "11.6.0"
@@ -184,15 +187,24 @@ def back_to_the_old_release(server: RunningDemo) -> None:
         assert restored.returncode == 0, restored.stderr
 
 
+def answers(server: RunningDemo) -> list[Answer | None]:
+    """What the worker said of each request, None of one that waits for it."""
+    paths = StatePaths(server.layout.state)
+    with (
+        closing(WebStore(sqlite_url(paths.web_db))) as web,
+        closing(EngineReader(sqlite_url(paths.engine_db))) as reader,
+    ):
+        return [reader.answer(row.id) for row in web.requests_after(0)]
+
+
 def asked(server: RunningDemo) -> bool:
     """Whether a request waits for the worker."""
-    paths = StatePaths(server.layout.state)
-    web, reader = WebStore(sqlite_url(paths.web_db)), EngineReader(sqlite_url(paths.engine_db))
-    try:
-        return any(reader.answer(row.id) is None for row in web.requests_after(0))
-    finally:
-        web.close()
-        reader.close()
+    return None in answers(server)
+
+
+def refusals(server: RunningDemo) -> list[str]:
+    """Why the worker refused what was asked."""
+    return [answer["message"] for answer in answers(server) if answer and not answer["accepted"]]
 
 
 def test_the_document_says_the_same() -> None:

@@ -23,6 +23,8 @@ class Running:
 
     def __init__(self, process: subprocess.Popen[bytes], master: int | None, output: IO[bytes]) -> None:
         self.process, self.master, self._output = process, master, output
+        self.lost = False
+        """Whether its terminal is gone: nobody reads what it says."""
         self._said = b""
 
     @property
@@ -56,7 +58,7 @@ class Running:
         elif self.master is not None and how == CLOSED:
             _ = self.said
             os.close(self.master)
-            self.master = None
+            self.master, self.lost = None, True
         else:
             number = {CTRL_C: signal.SIGINT, TERM: signal.SIGTERM, CLOSED: signal.SIGHUP}[how]
             self.process.send_signal(number)
