@@ -16,6 +16,7 @@ from ospi_supervisor.domain.rehearsal import Outcome, Verdict, verdict_of
 from ospi_supervisor.domain.validation import Decision
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.phases.base import Facts, PhaseWork, UpdateRequest
+from ospi_supervisor.system.interruption import held
 
 PLAYED = (Phase.VERIFY, Phase.PREREQUISITES, Phase.STAGE, Phase.BACKUP, Phase.REHEARSE)
 NOBODYS = 0
@@ -97,9 +98,10 @@ class Rehearsing:
                     run.phase = phase
                     run.remember(**self.works[phase].do(run))
             finally:
-                self.works[Phase.REHEARSE].undo(run)
-                self.works[Phase.STAGE].undo(run)
-                self.snapshots.drop(full_snapshot_id(NOBODYS))  # by no undo of its phase, which would prune others
+                with held(lambda: "Interrompu ; la répétition ôte d'abord ce qu'elle avait mis en place."):
+                    self.works[Phase.REHEARSE].undo(run)
+                    self.works[Phase.STAGE].undo(run)
+                    self.snapshots.drop(full_snapshot_id(NOBODYS))  # by no undo of its phase, which would prune others
         return verdict_of(run.facts(Phase.REHEARSE)) or Verdict(outcome=Outcome.NOT_REHEARSED)
 
 

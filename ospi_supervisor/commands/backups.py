@@ -225,7 +225,11 @@ def drill(invocation: Invocation, snapshot_id: str | None, as_json: bool) -> Non
         lambda: operations.request_drill(snapshot_id, by=invocation.person, source=Source.SHELL),
         lambda number: invocation.record("épreuve de sauvegarde demandée", f"{which}, demande {number}"),
     )
-    certificate = operations.certificate(wait_for_words(operations, request))
+    left = (
+        f"interrompu ; l'épreuve (demande n° {request}) continue sans cette commande : son certificat sera dans"
+        " « Sauvegardes »"
+    )
+    certificate = operations.certificate(wait_for_words(operations, request, left))
     if as_json:
         print_json(msgspec.to_builtins(certificate))
     else:

@@ -46,10 +46,10 @@ def _newest(operations: "Operations") -> int:
     return newest[0]["id"]
 
 
-def wait_for_words(operations: "Operations", request: int) -> str:
+def wait_for_words(operations: "Operations", request: int, left: str) -> str:
     """What the worker says of a request that takes as long as it takes; RefusedError with its reason. Only a worker
-    that gives no sign of life ends the wait."""
-    with told_if_interrupted(lambda: goes_on(request)):
+    that gives no sign of life ends the wait, or an interruption, in the words `left`."""
+    with told_if_interrupted(lambda: left):
         seen = time.monotonic()
         while (answer := operations.reader.answer(request)) is None:
             if operations.status()["worker"] == "up":

@@ -11,6 +11,7 @@ from ospi_supervisor.domain.findings import Finding, Grade
 from ospi_supervisor.domain.proxies import KINDS, Kind
 from ospi_supervisor.domain.words import counted
 from ospi_supervisor.errors import RefusedError, SupervisorError, in_words
+from ospi_supervisor.system.interruption import told_if_interrupted
 
 CHANGES = {"missing": "absent", "changed": "modifié", "added": "ajouté"}
 SWITCHED = {
@@ -86,7 +87,8 @@ def _engine(invocation: Invocation) -> tuple[Grade, str]:
 @pass_invocation
 def adopt(invocation: Invocation, version: str, writable: tuple[str, ...], as_json: bool) -> None:
     """Relever ce que « current » contient comme étant la version VERSION (premier déploiement)."""
-    with invocation.recording_failure("relevé de version non abouti", version):
+    words = f"relevé interrompu ; la plateforme n'en a rien vu, et « {command_line(f'adopt {version}')} » le recommence"
+    with invocation.recording_failure("relevé de version non abouti", version), told_if_interrupted(lambda: words):
         entries = invocation.administration.adopt(version, writable)
     invocation.record("version relevée", version)
     if as_json:

@@ -5,6 +5,9 @@ from pathlib import Path
 import click
 
 from ospi_supervisor.commands.context import Invocation, pass_invocation
+from ospi_supervisor.system.interruption import told_if_interrupted
+
+NOT_PLAYED = "répétition interrompue ; la plateforme n'en a rien vu, et rien n'en est gardé"
 
 
 @click.command()
@@ -15,6 +18,7 @@ def rehearse(invocation: Invocation, archive: Path) -> None:
     from ospi_supervisor.administration.rehearsing import check_played
     from ospi_supervisor.bootstrap.rehearsing import make_rehearsing
 
-    verdict = make_rehearsing(invocation.config).run(archive, invocation.person, click.echo)
+    with told_if_interrupted(lambda: NOT_PLAYED):
+        verdict = make_rehearsing(invocation.config).run(archive, invocation.person, click.echo)
     invocation.record_if_possible("répétition d'une archive", f"{archive.name} : {verdict.outcome}")
     check_played(verdict)

@@ -60,6 +60,28 @@ def test_an_export_half_written_is_not_kept(shell: Shell, tmp_path: Path, monkey
     assert not (tmp_path / "sauvegarde.tar").exists()
 
 
+def test_a_drill_that_was_asked_for_goes_on(shell: Shell, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ospi_supervisor.commands.following.time.sleep", interrupted)
+    result = shell("backup", "drill")
+    assert (result.exit_code, rows.DRILLING.says in result.stderr) == (1, True), result.stderr
+    assert len(site.operations.web.requests_after(0)) == 1
+
+
+def test_what_is_adopted_is_begun_again(shell: Shell, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = sorted(site.folder.rglob("*.json"))
+    monkeypatch.setattr("ospi_supervisor.administration.service.record_tree", interrupted)
+    result = shell("adopt", "11.5.0")
+    assert (result.exit_code, rows.ADOPTING.says in result.stderr) == (1, True), result.stderr
+    assert "« ospi-supervisor adopt 11.5.0 » le recommence" in result.stderr
+    assert sorted(site.folder.rglob("*.json")) == before
+
+
+def test_a_rehearsal_says_what_is_left_of_it(shell: Shell, archives: Archives, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ospi_supervisor.administration.rehearsing.Rehearsing.run", interrupted)
+    result = shell("rehearse", archives.good)
+    assert (result.exit_code, rows.REHEARSING.says in result.stderr) == (1, True), result.stderr
+
+
 def test_any_other_command_says_only_that_it_was_interrupted(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ospi_supervisor.commands.context.Invocation.status", interrupted)
     result = shell("status")

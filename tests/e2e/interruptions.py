@@ -36,6 +36,24 @@ TAKING = Row(
     "les sauvegardes d'avant, et aucune trace de celle-ci",
 )
 EXPORTING = Row("backup export", "le fichier est écrit", "export interrompu", "le fichier n'est pas là")
+DRILLING = Row(
+    "backup drill",
+    "l'épreuve attend, ou est en cours",
+    "continue sans cette commande",
+    "l'épreuve se fait, et laisse son certificat",
+)
+REHEARSING = Row(
+    "rehearse",
+    "l'archive est jouée",
+    "répétition interrompue ; la plateforme n'en a rien vu",
+    "ni double, ni sauvegarde, ni version de plus",
+)
+ADOPTING = Row(
+    "adopt",
+    "la version est relevée",
+    "relevé interrompu ; la plateforme n'en a rien vu",
+    "la plateforme est comme avant, et la même commande recommence",
+)
 READING = Row("backup verify", "la sauvegarde est relue", "relecture interrompue", "rien n'a changé")
 CONFIRMING = Row("backup restore", "la confirmation est demandée", "Abandonné.", "rien n'a changé")
 UNCONFIRMED = Row("backup restore", "hors d'un terminal, sans --yes", "ajoutez --yes", "rien n'a changé")
@@ -62,6 +80,9 @@ ROWS = (
     TAKING,
     EXPORTING,
     READING,
+    DRILLING,
+    REHEARSING,
+    ADOPTING,
     CONFIRMING,
     UNCONFIRMED,
     BEFORE,

@@ -116,6 +116,20 @@ def test_a_restoration_that_changed_nothing_is_given_up(server: RunningDemo, ter
     assert json.loads(server.cli("status", "--json").stdout)["maintenance"] is False
 
 
+@pytest.mark.full
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "sans terminal"])
+@pytest.mark.parametrize("how", WAYS)
+def test_a_rehearsal_leaves_nothing(server: RunningDemo, terminal: bool, how: str) -> None:
+    back_to_the_old_release(server)
+    releases = server.layout.platform / "releases"
+    before, there, installed = server.data(), folders(server), sorted(releases.iterdir())
+    archive = str(server.archive("good"))
+    with command(server, "rehearse", archive, terminal=terminal) as one, one.stopped_child("tar"):
+        one.interrupt(how)
+        check(one, rows.REHEARSING)
+    assert (server.data(), folders(server), sorted(releases.iterdir())) == (before, there, installed)
+
+
 @pytest.mark.parametrize("terminal", AT_A_TERMINAL)
 def test_an_update_goes_on_without_who_followed_it(server: RunningDemo, terminal: bool) -> None:
     back_to_the_old_release(server)
