@@ -112,12 +112,21 @@ def _import(upload_id: str) -> Response:
 
 
 def _terms() -> Terms:
-    """The hour asked for: `start_at`, or `switch_at` for one that is prepared at once; neither for at once. `validate`
-    (0 or 1): whether it is to be looked at before it is opened."""
+    """The hour asked for: `start_at`, or `switch_at` for one that is prepared at once; neither for at once. The form
+    says in `when` which it means. `validate` (0 or 1): whether it is to be looked at before it is opened."""
     start_at, switch_at = instant_in_form("start_at"), instant_in_form("switch_at")
+    when = request.form.get("when")
+    if when == "now" and (start_at or switch_at):
+        raise RefusedError("une heure est indiquée : effacez-la, ou choisissez ce qui doit se faire à cette heure")
+    if when == "start":
+        switch_at = None
+    if when == "switch":
+        start_at = None
     if start_at and switch_at:
         raise RefusedError("choisissez une heure, pour tout commencer ou pour la bascule seule, et non les deux")
     terms = Terms(start_at=start_at, switch_at=switch_at, validate=_is_yes("validate"))
+    if when in ("start", "switch") and terms.hour is None:
+        raise RefusedError("indiquez l'heure, ou choisissez « Maintenant »")
     if terms.hour is not None:
         check_start(terms.hour, now())
     web().operations.hours.check(terms.hour)

@@ -111,6 +111,7 @@ function listedAddress(file) {
 
 /** @param {{phase: string, sent: number, size: number, rate?: number | null, error?: string | null}} state */
 function show({ phase, sent, size: total, rate, error }) {
+  byId("envoi").dataset.phase = phase;
   byId("envoi-barre").value = total ? (100 * sent) / total : 0;
   const words = typeset(error ? `${error.replace(/\.$/, "")}. Nouvel essai…` : PHASES[phase]);
   if (byId("envoi-etat").textContent !== words) byId("envoi-etat").textContent = words; // else it would be read out anew
@@ -177,15 +178,17 @@ async function loadCard(id, isWanted) {
   if (!response.ok || !isWanted()) return false;
   const html = await response.text();
   if (!isWanted()) return false;
-  const before = ["notice-read", "validate"].filter((name) => byId(name)?.checked);
+  /** @type {NodeListOf<HTMLInputElement>} */
+  const before = card.querySelectorAll("#import-form input[id]");
   card.innerHTML = html;
-  for (const name of before) if (byId(name)) byId(name).checked = true;
+  for (const { id: name, checked, value } of before) if (byId(name)) Object.assign(byId(name), { checked, value });
   wireCard();
   return true;
 }
 
 function wireCard() {
   showStep();
+  card.querySelector("[data-refused]")?.scrollIntoView({ block: "nearest" }); // whole, and above a phone's menu
   const importForm = byId("import-form");
   if (!importForm) return;
   const [box, button] = [byId("notice-read"), byId("import-button")];
@@ -196,6 +199,9 @@ function wireCard() {
     byId("import-why").textContent = box.checked ? usual : typeset(todo);
   };
   wireNotice(box, update);
+  for (const name of ["switch", "start"]) {
+    byId(`${name}-at`).addEventListener("input", () => { byId(`when-${name}`).checked = true; });
+  }
   box.addEventListener("change", update);
   update();
   importForm.addEventListener("submit", (event) => {
@@ -230,6 +236,7 @@ async function askForImport(importForm) {
 /** The server's answer; the password is asked for where it wants it again. */
 async function postImport(importForm) {
   const fields = new FormData(importForm);
+  for (const name of ["switch", "start"]) if (fields.get("when") !== name) fields.delete(`${name}_at`); // no longer meant
   fields.delete("csrf_token"); // the header carries the one in force when it is sent
   const [address] = importForm.action.split("#"); // the part is for browsers without this script
   const post = () => request(address, {

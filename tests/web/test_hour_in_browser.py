@@ -52,7 +52,7 @@ def test_the_hour_is_chosen_at_import_and_confirmed(page: Page, web: WebProcess,
     choose(page, archives.good)
     expect_complete(page)
     page.check("#notice-read")
-    page.click("text=Planifier à une autre heure")
+    page.check("#when-switch")
     page.fill("[name=switch_at]", typed(at))
     assert faults(page) == []
     page.click("#import-button")
@@ -61,17 +61,24 @@ def test_the_hour_is_chosen_at_import_and_confirmed(page: Page, web: WebProcess,
     assert (request.switch_at, request.start_at) == (at, None)
 
 
-def test_both_hours_are_one_too_many_and_what_was_typed_stays(page: Page, web: WebProcess, archives: Archives) -> None:
+def test_an_hour_that_is_no_longer_meant_is_not_sent_and_one_that_is_missing_is_asked_for(
+    page: Page, web: WebProcess, archives: Archives
+) -> None:
     choose(page, archives.good)
     expect_complete(page)
     page.check("#notice-read")
-    page.click("text=Planifier à une autre heure")
+    page.check("#when-switch")
     page.fill("[name=switch_at]", typed(tonight()))
-    page.fill("[name=start_at]", typed(tonight()))
+    page.check("#when-start")
+    expect(page.locator("[name=switch_at]")).to_be_hidden()
     page.click("#import-button")
-    expect(page.locator("#import-error")).to_contain_text("et non les deux")
-    expect(page.locator("[name=switch_at]")).to_have_value(typed(tonight()))
+    expect(page.locator("#import-error")).to_contain_text("Indiquez l'heure, ou choisissez « Maintenant »")
     assert asked(web) == []
+    page.check("#when-now")
+    page.click("#import-button")
+    page.wait_for_url("**/suivi?demande=1")
+    [request] = asked(web)
+    assert (request.switch_at, request.start_at) == (None, None)
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])

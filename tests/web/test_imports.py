@@ -261,7 +261,7 @@ def test_an_upload_that_is_shown_again_can_be_given_up(site: Site, admin: Browse
     assert list(site.config.paths.uploads_dir.iterdir()) == []
 
 
-def test_lowered_thresholds_are_shown_as_such(admin: Browser) -> None:
-    page = admin.get("mises-a-jour/import").text
+def test_lowered_thresholds_are_shown_as_such(admin: Browser, archives: Archives) -> None:
+    page = admin.get(f"mises-a-jour/import?televersement={admin.upload(archives.good)}").text
     assert "Seuils de démonstration" in page
-    assert "mémoire vive (Go) : 0,1 au lieu de 8" in page
+    assert "mémoire vive (Go), 0,1 au lieu de 8" in page

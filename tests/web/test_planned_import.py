@@ -67,3 +67,32 @@ def test_an_archive_that_comes_about_its_hour_is_installed(
     clock_at(site, monkeypatch, hour + ASKED_LATE)
     assert admin.slice(upload, FIRST, data[FIRST:]).status_code == 204
     assert [payload["start_at"] for payload in requests_of(site)] == [hour.astimezone().isoformat()]
+
+
+@pytest.mark.parametrize(
+    ("when", "given", "words"),
+    [
+        ("now", ("switch_at",), "une heure est indiquée"),
+        ("start", ("switch_at",), "indiquez l'heure"),
+        ("switch", (), "indiquez l'heure"),
+        ("", ("start_at", "switch_at"), "et non les deux"),
+    ],
+)
+def test_an_hour_that_is_not_what_was_chosen_is_refused(
+    site: Site, admin: Browser, archives: Archives, hour: datetime, when: str, given: tuple[str, ...], words: str
+) -> None:
+    upload = admin.upload(archives.good)
+    fields = NOTICE_READ | {"when": when} | dict.fromkeys(given, hour.isoformat())
+    refused = press_import(admin, upload, fields, headers=JSON)
+    assert (refused.status_code, words in refused.get_json()["message"]) == (422, True)
+    assert requests_of(site) == []
+
+
+def test_of_two_hours_the_chosen_one_counts(site: Site, admin: Browser, archives: Archives, hour: datetime) -> None:
+    upload = admin.upload(archives.good)
+    fields = NOTICE_READ | {"when": "start", "start_at": hour.isoformat()}
+    fields |= {"switch_at": (hour + timedelta(days=1)).isoformat()}
+    assert press_import(admin, upload, fields, headers=JSON).status_code == 202
+    assert [(payload["start_at"], payload["switch_at"]) for payload in requests_of(site)] == [
+        (hour.astimezone().isoformat(), None)
+    ]
