@@ -87,6 +87,7 @@ class Tracking:
     cancellable: bool
     situation: Situation
     lock: Lock | None
+    fold: int | None = None
 
     @property
     def active(self) -> bool:
@@ -107,13 +108,15 @@ class Tracking:
 
     @property
     def folded(self) -> list[PhaseView]:
-        """The phases that went as they should, which nobody needs to look at."""
-        return [phase for phase in self.phases if phase.status == PhaseStatus.DONE]
+        """The first phases, which went as they should when the page was opened, as `fold` has it: later ones stay where
+        they are read."""
+        done = [phase.status == PhaseStatus.DONE for phase in self.phases]
+        return self.phases[: [*done, False].index(False) if self.fold is None else self.fold]
 
     @property
     def shown(self) -> list[PhaseView]:
         """The other phases."""
-        return [phase for phase in self.phases if phase not in self.folded]
+        return self.phases[len(self.folded) :]
 
     @property
     def bands(self) -> list[Band]:

@@ -1,5 +1,7 @@
 """The tabs Suivi and Historique."""
 
+from dataclasses import replace
+
 from flask import Blueprint, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
@@ -53,8 +55,9 @@ def follow_page(update_id: int | None, **more: object) -> str:
 
 @bp.get("/suivi/<int:update_id>/etat")
 def state(update_id: int) -> str:
-    """The part of Suivi that our script replaces when an update's course changes."""
+    """The part of Suivi that our script replaces when an update's course changes; `plies` phases stay folded in it."""
     tracking = _tracking(web().operations.reader, update_id)
+    tracking = tracking and replace(tracking, fold=number_in_address("plies"))
     return render_template("updates/state.html", tracking=tracking, **now_and_next())
 
 

@@ -25,6 +25,7 @@ const byId = (id) => document.getElementById(id);
 const root = byId("suivi");
 const labels = JSON.parse(root.dataset.labels);
 const link = document.getElementById("liaison");
+const folded = document.querySelectorAll("#terminees li").length; // none joins them under the reader's eyes
 let lines = byId("sortie").textContent.split("\n").filter(Boolean); // the newest of what hooks print
 let after = Number(root.dataset.after);
 let heard = Date.now(); // when the stream last gave a sign of life
@@ -166,7 +167,7 @@ function showPhase({ phase, status, at }) {
   const segment = document.querySelector(`[data-segment="${phase}"]`);
   if (segment) segment.className = status;
   refreshSoon();
-  if (phase === "maintenance") for (const id of ["annuler", "heure", "bandeau"]) byId(id)?.remove();
+  if (phase === "maintenance") for (const id of ["annuler", "heure", "bandeau"]) byId(id)?.style.setProperty("visibility", "hidden");
 }
 
 function showProgress({ phase, percent, message = "" }) {
@@ -222,7 +223,7 @@ async function refresh() {
   asked += 1;
   const number = asked;
   try {
-    const response = await request(root.dataset.state, { headers: HTML, signal: timeLimit(ANSWER) });
+    const response = await request(`${root.dataset.state}?plies=${folded}`, { headers: HTML, signal: timeLimit(ANSWER) });
     if (!response.ok) throw new Error(`${response.status}`);
     const html = await response.text();
     if (number <= answered) return;

@@ -13,6 +13,7 @@ CREATION = re.compile(r"/televersements$")
 OURS = {"X-OSPI-Supervisor": "1"}
 """What every answer of the supervisor carries."""
 
+TABS = 60
 SLICES = re.compile(r"/televersements/[0-9a-f]{32}$")
 
 
@@ -32,6 +33,16 @@ class Slices:
             if len(self.offsets) == self._number and self._before is not None:
                 self._before()
         route.continue_()
+
+
+def tab_to(page: Page, selector: str) -> int:
+    """Press Tab until that element has the focus; how often."""
+    for pressed in range(1, TABS):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            expect(page.locator(selector)).to_be_in_viewport()
+            return pressed
+    raise AssertionError(f"{selector} is not reached by {TABS} tabs")
 
 
 def sign_in(page: Page) -> None:

@@ -33,5 +33,5 @@ def refuse_streams(page: Page) -> list[str]:
 
 
 def let_refresh(page: Page) -> None:
-    with page.expect_response("**/etat"):
+    with page.expect_response("**/etat?*"):
         page.clock.run_for(31_000)

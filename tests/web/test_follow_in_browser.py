@@ -40,7 +40,7 @@ def test_an_account_older_than_what_was_heard_takes_no_progress_back(page: Page,
     web.site.engine.beat(now(), 1)
     number = follow(page, web)
     title = page.locator("#titre").inner_text()
-    held = hold(page, "**/etat", "GET")
+    held = hold(page, "**/etat?*", "GET")
     web.site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
     web.site.phase(number, Phase.STAGE, PhaseStatus.DOING)
     late = wait_for(page, held)
@@ -199,13 +199,13 @@ def test_a_tab_seen_again_knows_of_each_end(page: Page, web: WebProcess, left_at
 
 def test_an_answer_that_comes_late_does_not_replace_the_end(page: Page, web: WebProcess) -> None:
     number = follow(page, web)
-    held = hold(page, "**/etat", "GET")
+    held = hold(page, "**/etat?*", "GET")
     hide(page, False)
     late = wait_for(page, held)
     answer = late.fetch()
     end(web, number, UpdateStatus.SUCCEEDED)
     expect(page.locator("#etat .badge")).to_have_text("réussie")
-    with page.expect_response("**/etat"):
+    with page.expect_response("**/etat?*"):
         late.fulfill(response=answer)
     page.wait_for_timeout(300)
     expect(page.locator("#etat .badge")).to_have_text("réussie")

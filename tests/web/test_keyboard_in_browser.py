@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
 from tests.support.site import Archives, now
 from tests.support.web_process import WebProcess
-from tests.web.browsing import choose, expect_complete
+from tests.web.browsing import choose, expect_complete, tab_to
 from tests.web.following import follow
 
 LISTEN = """() => {
@@ -14,18 +14,7 @@ LISTEN = """() => {
   new MutationObserver(() => window.heard.push(box.textContent))
     .observe(box, { childList: true, characterData: true, subtree: true });
 }"""
-TABS = 60
 PHASES = (Phase.STAGE, Phase.BACKUP, Phase.MIGRATE, Phase.REOPEN)
-
-
-def tab_to(page: Page, selector: str) -> int:
-    """Press Tab until that element has the focus; how often."""
-    for pressed in range(1, TABS):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            expect(page.locator(selector)).to_be_in_viewport()
-            return pressed
-    raise AssertionError(f"{selector} is not reached by {TABS} tabs")
 
 
 def test_an_archive_is_installed_by_the_keyboard_alone(page: Page, web: WebProcess, archives: Archives) -> None:

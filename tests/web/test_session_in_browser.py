@@ -82,7 +82,7 @@ def test_a_sign_in_in_another_tab_stops_neither_an_upload_nor_its_import(
 def test_suivi_signed_out_asks_for_the_password_in_place(page: Page, web: WebProcess) -> None:
     number = web.site.update()
     page.goto(f"{web.url}/mises-a-jour/suivi")
-    held = hold(page, "**/etat", "GET")
+    held = hold(page, "**/etat?*", "GET")
     web.site.engine.finish(number, UpdateStatus.SUCCEEDED, now())
     web.site.event(number, "end", Phase.VERIFY, status="succeeded")
     late = wait_for(page, held)
