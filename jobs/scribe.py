@@ -22,7 +22,7 @@ def main() -> None:
     become(int(user), [int(group) for group in groups])
     tempfile.tempdir = os.path.dirname(web_db)  # noqa: PTH120 - of the places that hands see, one that is this account's
     scribe = _Scribe(sqlite_url(Path(web_db)))
-    serve({"open": scribe.open, "record": scribe.record, "integrity": scribe.integrity})
+    serve({"open": scribe.open, "record_action": scribe.record_action, "integrity": scribe.integrity})
 
 
 class _Scribe:
@@ -34,13 +34,13 @@ class _Scribe:
         self._store()
         yield None
 
-    def record(self, command: Command, _: BinaryIO) -> Iterator[Any]:
+    def record_action(self, command: Command, _: BinaryIO) -> Iterator[Any]:
         """One line of the « traçabilité »."""
         store = self._store()
         try:
             at = datetime.fromisoformat(command["at"])
             by, detail, allowed = command["by"], command["detail"], command["allowed"]
-            store.record(command["action"], actor=by, now=at, detail=detail, allowed=allowed)
+            store.record_action(command["action"], actor=by, now=at, detail=detail, allowed=allowed)
         except StateError as error:
             raise RefusedError(str(error)) from error
         yield None

@@ -26,11 +26,11 @@ class Trail:
         with self._scribe() as scribe:
             list(scribe.ask("open", _nothing, PATIENCE_SECONDS))
 
-    def record(self, action: str, *, by: str, at: datetime, detail: str, allowed: bool) -> None:
+    def record_action(self, action: str, *, by: str, at: datetime, detail: str, allowed: bool) -> None:
         """One line of the « traçabilité »."""
         said: dict[str, Any] = {"action": action, "by": by, "at": at.isoformat(), "detail": detail, "allowed": allowed}
         with self._scribe() as scribe:
-            list(scribe.ask("record", _nothing, PATIENCE_SECONDS, **said))
+            list(scribe.ask("record_action", _nothing, PATIENCE_SECONDS, **said))
 
     def integrity(self) -> list[str]:
         """What SQLite says of the database: `ok`, or what is wrong with it."""

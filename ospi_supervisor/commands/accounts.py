@@ -31,7 +31,7 @@ def add(invocation: Invocation, name: str, groups: tuple[str, ...]) -> None:
     """Ajouter le compte NAME ; son mot de passe vient de l'entrée standard."""
     invocation.accounts.add(name, read_password(), groups, datetime.now(UTC))
     of_groups = f"groupes : {', '.join(groups) or 'aucun'}"
-    invocation.record("compte ajouté", f"{name} ({of_groups})")
+    invocation.record_action("compte ajouté", f"{name} ({of_groups})")
     click.echo(f"Compte {name} ajouté ({of_groups}).")
     if ADMINISTRATION_SYSTEM not in groups:
         click.echo(
@@ -46,7 +46,7 @@ def add(invocation: Invocation, name: str, groups: tuple[str, ...]) -> None:
 def password(invocation: Invocation, name: str) -> None:
     """Changer le mot de passe de NAME ; il vient de l'entrée standard. Ses sessions prennent fin."""
     invocation.accounts.set_password(name, read_password())
-    invocation.record("mot de passe changé", name)
+    invocation.record_action("mot de passe changé", name)
     click.echo(f"Mot de passe de {name} changé.")
 
 
@@ -83,7 +83,7 @@ def remove(invocation: Invocation, name: str, yes: bool) -> None:
     """Retirer le compte NAME ; ses sessions prennent fin."""
     confirm(yes)
     invocation.accounts.remove(name)
-    invocation.record("compte retiré", name)
+    invocation.record_action("compte retiré", name)
     click.echo(f"Compte {name} retiré.")
     if not any(row.is_administrator for row in invocation.accounts.all()):
         click.echo(

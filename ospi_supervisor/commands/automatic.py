@@ -34,7 +34,7 @@ def check(invocation: Invocation, as_json: bool) -> None:
     operations = invocation.operations
     request = asked(
         lambda: operations.request_automatic_check(by=invocation.person, source=Source.SHELL),
-        lambda number: invocation.record("vérification du dépôt demandée", f"demande {number}"),
+        lambda number: invocation.record_action("vérification du dépôt demandée", f"demande {number}"),
     )
     _wait(operations, request, aside=as_json)
     found = operations.automatic.document()["last_check"]
@@ -61,7 +61,7 @@ def run(invocation: Invocation, as_json: bool) -> None:
     operations = invocation.operations
     request = asked(
         lambda: operations.request_automatic_run(by=invocation.person, source=Source.SHELL),
-        lambda number: invocation.record("mise à jour automatique demandée", f"demande {number}"),
+        lambda number: invocation.record_action("mise à jour automatique demandée", f"demande {number}"),
     )
     update = _wait(operations, request, aside=as_json)
     if update is not None:
@@ -87,7 +87,7 @@ def put_off(invocation: Invocation, version: str, reason: str, days: int | None,
     if lift and name not in (f"{PUT_OFF}{item['version']}" for item in operations.automatic.put_off()):
         raise RefusedError(f"la version {version} n'est pas reportée")
     request = operations.request_setting(name, value, by=invocation.person, source=Source.SHELL)
-    invocation.record("report levé" if lift else "version reportée", f"{version} : {reason}, demande {request}")
+    invocation.record_action("report levé" if lift else "version reportée", f"{version} : {reason}, demande {request}")
     _wait(operations, request)
     click.echo(f"version {version} : {'report levé' if lift else 'reportée'}")
 
@@ -100,7 +100,7 @@ def set_value(invocation: Invocation, name: str, value: str) -> None:
     """Changer un paramètre, comme dans « Paramètres » : update.auto.disable, update.auto.security, update.channel."""
     operations = invocation.operations
     request = operations.request_setting(name, value, by=invocation.person, source=Source.SHELL)
-    invocation.record("paramètre modifié", f"{name} : {value}, demande {request}")
+    invocation.record_action("paramètre modifié", f"{name} : {value}, demande {request}")
     _wait(operations, request)
     click.echo(f"{name} : {value}. {SETTINGS[name].effects[value]}")
 

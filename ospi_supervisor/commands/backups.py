@@ -119,7 +119,7 @@ def create(invocation: Invocation, as_json: bool) -> None:
     """Prendre une sauvegarde complète, sans arrêter la plateforme."""
     with invocation.recording_failure("sauvegarde non aboutie"), told_if_interrupted(lambda: NOT_TAKEN):
         snapshot = invocation.administration.create_backup()
-    invocation.record("sauvegarde prise", snapshot.id)
+    invocation.record_action("sauvegarde prise", snapshot.id)
     if as_json:
         print_json({"id": snapshot.id, "release": snapshot.release, "files": snapshot.files, "size": snapshot.size})
         return
@@ -171,7 +171,7 @@ def restore(invocation: Invocation, snapshot_id: str, without_safety: bool, yes:
     say(f"Tout ce qui a été saisi depuis le {taken} sera perdu pour la plateforme {kept} ;")
     say(f"la plateforme reviendra à la version {snapshot.release}.")
     confirm(yes)
-    invocation.record("restauration demandée", f"{snapshot_id}{', sans précaution' if without_safety else ''}")
+    invocation.record_action("restauration demandée", f"{snapshot_id}{', sans précaution' if without_safety else ''}")
     wish = Wish()
     with invocation.recording_failure("restauration non aboutie", snapshot_id), held(lambda: _of_wish(wish)) as stop:
         wish.wanted = lambda: stop.came
@@ -183,7 +183,7 @@ def restore(invocation: Invocation, snapshot_id: str, without_safety: bool, yes:
         say(f"Mis de côté dans {report.quarantine}, {absent} de la sauvegarde :")
         for path in report.moved:
             say(f"  {path}")
-    invocation.record("restauration terminée", snapshot_id)
+    invocation.record_action("restauration terminée", snapshot_id)
     say(f"La plateforme est revenue à la sauvegarde {snapshot_id}.")
     if as_json:
         print_json({"id": snapshot_id, "release": snapshot.release, "moved": [str(path) for path in report.moved]})
@@ -200,7 +200,7 @@ def export(invocation: Invocation, snapshot_id: str, file: Path, as_json: bool) 
     left = f"export interrompu ; {file} n'est pas gardé, et la sauvegarde est comme avant"
     with invocation.recording_failure("export de sauvegarde non abouti", what), told_if_interrupted(lambda: left):
         invocation.administration.snapshots.export(snapshot_id, file)
-    invocation.record("sauvegarde exportée", what)
+    invocation.record_action("sauvegarde exportée", what)
     if as_json:
         print_json({"id": snapshot_id, "file": str(file), "size": file.stat().st_size})
         return
@@ -223,7 +223,7 @@ def drill(invocation: Invocation, snapshot_id: str | None, as_json: bool) -> Non
     which = snapshot_id or "la dernière"
     request = asked(
         lambda: operations.request_drill(snapshot_id, by=invocation.person, source=Source.SHELL),
-        lambda number: invocation.record("épreuve de sauvegarde demandée", f"{which}, demande {number}"),
+        lambda number: invocation.record_action("épreuve de sauvegarde demandée", f"{which}, demande {number}"),
     )
     left = (
         f"interrompu ; l'épreuve (demande n° {request}) continue sans cette commande : son certificat sera dans"

@@ -110,20 +110,20 @@ class Invocation:
         """Who runs this command, for the records: the account behind sudo, where there is one."""
         return os.environ.get("SUDO_USER") or getpass.getuser()
 
-    def record(self, action: str, detail: str = "", *, allowed: bool = True) -> None:
+    def record_action(self, action: str, detail: str = "", *, allowed: bool = True) -> None:
         """One line of the « traçabilité »."""
         from ospi_supervisor.bootstrap.operations import asks_for_another, make_trail
 
         if asks_for_another(self.config):
             trail = make_trail(self.config)
-            trail.record(action, by=self.person, at=utc_now(), detail=printable(detail), allowed=allowed)
+            trail.record_action(action, by=self.person, at=utc_now(), detail=printable(detail), allowed=allowed)
         else:
-            self.operations.record(action, by=self.person, detail=printable(detail), allowed=allowed)
+            self.operations.record_action(action, by=self.person, detail=printable(detail), allowed=allowed)
 
     def record_if_possible(self, action: str, detail: str = "", *, allowed: bool = True) -> None:
         """The same; where the « traçabilité » is what is broken, a warning on standard error."""
         try:
-            self.record(action, detail, allowed=allowed)
+            self.record_action(action, detail, allowed=allowed)
         except (SupervisorError, OSError) as error:
             click.echo(
                 f"avertissement : ceci n'a pas pu être inscrit dans la traçabilité : {in_words(error)}", err=True

@@ -20,7 +20,7 @@ def reschedule(invocation: Invocation, update_id: int, hour: str) -> None:
     at = hour_in(hour)
     existing(invocation.operations, update_id)
     number = invocation.operations.hours.reschedule(update_id, at, Asker(invocation.person, Source.SHELL))
-    invocation.record("heure changée", f"mise à jour {update_id}, {at.isoformat()}, demande {number}")
+    invocation.record_action("heure changée", f"mise à jour {update_id}, {at.isoformat()}, demande {number}")
     wait_for_answer(invocation.operations, number)
     click.echo("Heure changée.")
 
@@ -32,7 +32,7 @@ def start(invocation: Invocation, update_id: int) -> None:
     """Commencer sans attendre la mise à jour ID, préparée ou planifiée."""
     existing(invocation.operations, update_id)
     number = invocation.operations.hours.reschedule(update_id, None, Asker(invocation.person, Source.SHELL))
-    invocation.record("début sans attendre", f"mise à jour {update_id}, demande {number}")
+    invocation.record_action("début sans attendre", f"mise à jour {update_id}, demande {number}")
     wait_for_answer(invocation.operations, number)
     click.echo(f"La mise à jour commence ; suivez-la par « {command_line('follow')} » ou l'onglet Suivi.")
 
@@ -48,6 +48,6 @@ def announce(invocation: Invocation, update_id: int, minutes: int, message: str)
     """Dire quand, et par quels mots, les utilisateurs sont prévenus de la mise à jour ID."""
     existing(invocation.operations, update_id)
     number = invocation.operations.hours.announce(update_id, minutes, message, Asker(invocation.person, Source.SHELL))
-    invocation.record("annonce changée", f"mise à jour {update_id}, {minutes} minutes avant, demande {number}")
+    invocation.record_action("annonce changée", f"mise à jour {update_id}, {minutes} minutes avant, demande {number}")
     wait_for_answer(invocation.operations, number)
     click.echo("Annonce changée.")

@@ -90,7 +90,7 @@ def adopt(invocation: Invocation, version: str, writable: tuple[str, ...], as_js
     words = f"relevé interrompu ; la plateforme n'en a rien vu, et « {command_line(f'adopt {version}')} » le recommence"
     with invocation.recording_failure("relevé de version non abouti", version), told_if_interrupted(lambda: words):
         entries = invocation.administration.adopt(version, writable)
-    invocation.record("version relevée", version)
+    invocation.record_action("version relevée", version)
     if as_json:
         print_json({"version": version, "entries": entries})
     else:
@@ -162,7 +162,7 @@ def _switch(invocation: Invocation, on: bool, force: bool) -> None:
     forced = "forcé" if force else ""
     with invocation.recording_failure(not_done, forced):
         invocation.administration.maintenance(on, force=force)
-    invocation.record(done, forced)
+    invocation.record_action(done, forced)
     click.echo("La page de maintenance est en place." if on else "La page de maintenance est retirée.")
 
 
@@ -186,4 +186,4 @@ def systemd(invocation: Invocation, folder: Path | None) -> None:
             (folder / name).write_text(text, encoding="utf-8")
             click.echo(str(folder / name))
     if folder is not None:
-        invocation.record("unités systemd écrites", str(folder))
+        invocation.record_action("unités systemd écrites", str(folder))

@@ -35,7 +35,7 @@ def unlock(invocation: Invocation, code: tuple[str, ...], challenge: bool, as_js
             click.echo("\n".join(challenges))
         return
     request = operations.request_unlock(" ".join(code), by=invocation.person, source=Source.SHELL)
-    invocation.record("code de déblocage du support donné", f"demande {request}")
+    invocation.record_action("code de déblocage du support donné", f"demande {request}")
     update = wait_for_answer(operations, request)
     click.echo(f"Version débloquée : l'échec de la mise à jour n° {update} n'empêche plus rien.")
 
@@ -50,7 +50,7 @@ def resume(invocation: Invocation, update_id: int, wait: bool) -> None:
     existing(operations, update_id)
     after = operations.reader.last_event_id()
     request = operations.request_resume(update_id, by=invocation.person, source=Source.SHELL)
-    invocation.record("reprise demandée", f"mise à jour {update_id}, demande {request}")
+    invocation.record_action("reprise demandée", f"mise à jour {update_id}, demande {request}")
     wait_for_answer(operations, request)
     if wait:
         follow(operations, update_id, after, SOUND)

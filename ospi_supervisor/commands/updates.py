@@ -161,7 +161,7 @@ def cancel(invocation: Invocation, update_id: int, as_json: bool) -> None:
     operations = invocation.operations
     existing(operations, update_id)
     request = operations.request_cancel(update_id, by=invocation.person, source=Source.SHELL)
-    invocation.record("annulation demandée", f"mise à jour {update_id}, demande {request}")
+    invocation.record_action("annulation demandée", f"mise à jour {update_id}, demande {request}")
     wait_for_answer(operations, request)
     if as_json:
         print_json({"update": update_id, "request": request})

@@ -18,7 +18,7 @@ def open_command(invocation: Invocation, update_id: int) -> None:
     operations = invocation.operations
     existing(operations, update_id)
     request = operations.validation.open(update_id, Asker(invocation.person, Source.SHELL))
-    invocation.record("ouverture de la nouvelle version demandée", f"mise à jour {update_id}, demande {request}")
+    invocation.record_action("ouverture de la nouvelle version demandée", f"mise à jour {update_id}, demande {request}")
     wait_for_answer(operations, request)
     click.echo("La nouvelle version va être ouverte à tous.")
 
@@ -34,7 +34,7 @@ def go_back(invocation: Invocation, update_id: int) -> None:
     operations = invocation.operations
     existing(operations, update_id)
     request = operations.validation.go_back(update_id, Asker(invocation.person, Source.SHELL))
-    invocation.record("retour à l'ancienne version demandé", f"mise à jour {update_id}, demande {request}")
+    invocation.record_action("retour à l'ancienne version demandé", f"mise à jour {update_id}, demande {request}")
     wait_for_answer(operations, request)
     click.echo("L'ancienne version va revenir.")
 
@@ -50,5 +50,5 @@ def link(invocation: Invocation, update_id: int) -> None:
     address = operations.validation.link()
     if address is None:
         raise RefusedError("le lien n'est pas lisible par ce compte ; lancez la commande en tant que root")
-    invocation.record("lien de validation affiché", f"mise à jour {update_id}")
+    invocation.record_action("lien de validation affiché", f"mise à jour {update_id}")
     click.echo(address)

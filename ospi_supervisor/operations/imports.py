@@ -189,7 +189,7 @@ class Imports:
         return wish is not None and wish.claimed_at is not None and self.clock() - wish.claimed_at < CLAIM_LASTS
 
     def _record(self, action: str, detail: str, asker: Asker, *, allowed: bool = True) -> None:
-        self._store.record(
+        self._store.record_action(
             action, actor=asker.name, now=self.clock(), address=asker.address, detail=detail, allowed=allowed
         )
 

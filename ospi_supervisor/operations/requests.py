@@ -281,9 +281,9 @@ class Operations:
         """The maintenance page as users will see it at its beginning (HTML)."""
         return maintenance_page(self._config.platform.name, self._config.maintenance)
 
-    def record(self, action: str, *, by: str, detail: str = "", allowed: bool = True) -> None:
+    def record_action(self, action: str, *, by: str, detail: str = "", allowed: bool = True) -> None:
         """One line of the « traçabilité » about something done, or refused, from the shell."""
-        self.web.record(action, actor=by, now=self._clock(), detail=detail, allowed=allowed)
+        self.web.record_action(action, actor=by, now=self._clock(), detail=detail, allowed=allowed)
 
     def status(self) -> StatusDocument:
         """The document of `api/status`; `version` is None where the link `current` names no release."""

@@ -235,7 +235,7 @@ class WebStore:
 
     # --- audit ------------------------------------------------------------------------------------------------
 
-    def record(
+    def record_action(
         self, action: str, *, actor: str, now: datetime, address: str = "", detail: str = "", allowed: bool = True
     ) -> None:
         """One line of the « traçabilité »; `action` is what was done, in French."""

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from ospi_supervisor.domain.sign_in import BROWSER_KNOWN_FOR, with_token
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.operations.accounts import SignedIn, Visitor
-from ospi_supervisor.web.context import User, now, record, username, wants_json, web
+from ospi_supervisor.web.context import User, now, record_action, username, wants_json, web
 from ospi_supervisor.web.errors import headers_of, status_of
 from ospi_supervisor.web.kept_forms import opened
 from ospi_supervisor.web.serving.body_limits import MAY_UPLOAD
@@ -72,7 +72,7 @@ def sign_in() -> Response | str | tuple[str, int, dict[str, str]]:
 def sign_out() -> Response:
     """End the session on the server, wherever its cookie was copied to."""
     if current_user.is_authenticated:
-        record("déconnexion")
+        record_action("déconnexion")
         web().accounts.sign_out(current_user.get_id())
         logout_user()
     session.clear()
@@ -111,9 +111,9 @@ def _check_password(name: str, password: str) -> SignedIn:
         signed_in = web().accounts.sign_in(name, password, visitor, now())
     except RefusedError as error:
         if error.code not in NOT_RECORDED:
-            record("connexion refusée", str(error), actor=name, allowed=False)
+            record_action("connexion refusée", str(error), actor=name, allowed=False)
         raise
-    record("connexion", actor=name)
+    record_action("connexion", actor=name)
     _make_known(signed_in)
     return signed_in
 

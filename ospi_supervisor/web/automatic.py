@@ -8,7 +8,7 @@ from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.engine_documents import Answer
 from ospi_supervisor.store.web_rows import RequestRow
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import record, request_in_address, username, wants_json, web
+from ospi_supervisor.web.context import record_action, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("automatic", __name__, url_prefix="/mises-a-jour/activation")
@@ -33,7 +33,7 @@ def install() -> Response | tuple[str, int]:
             raise
         return _page(None, None, message=str(error), ask_password=True), status_of(error)
     number = web().operations.request_automatic_run(by=username(), source=Source.IMPORT)
-    record("mise à jour automatique demandée", f"demande {number}")
+    record_action("mise à jour automatique demandée", f"demande {number}")
     return redirect(url_for("automatic.page", demande=number), 303)
 
 
@@ -52,5 +52,5 @@ def _page(asked: RequestRow | None, answer: Answer | None, **more: object) -> st
 def check() -> Response:
     """« Vérifier maintenant »: the worker looks, since the web account may have no way out."""
     number = web().operations.request_automatic_check(by=username(), source=Source.IMPORT)
-    record("vérification du dépôt demandée", f"demande {number}")
+    record_action("vérification du dépôt demandée", f"demande {number}")
     return redirect(url_for("automatic.page", demande=number), 303)

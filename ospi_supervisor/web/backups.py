@@ -13,7 +13,7 @@ from ospi_supervisor.domain.requests import DrillBackup, MakeBackup, Source
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.topics import BACKUPS, HANDOUTS, HandoutsDocument
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import now, record, request_in_address, username, wants_json, web
+from ospi_supervisor.web.context import now, record_action, request_in_address, username, wants_json, web
 from ospi_supervisor.web.dashboard import ago
 from ospi_supervisor.web.errors import status_of
 
@@ -84,7 +84,7 @@ def _ask(what: str, action: str, ask: Callable[..., int], named: str | None = No
             raise
         asked_for = {"ask_password": what if error.code == "sign_in_again" else None, "named": named}
         return _page(message=str(error), **asked_for), status_of(error)
-    record(action, f"demande {number}")
+    record_action(action, f"demande {number}")
     return redirect(url_for("backups.page", demande=number), 303)
 
 

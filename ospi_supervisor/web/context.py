@@ -92,9 +92,9 @@ def request_in_address(*kinds: type[Asked]) -> tuple[RequestRow | None, Answer |
     return asked, web().operations.reader.answer(asked.id)
 
 
-def record(action: str, detail: str = "", *, allowed: bool = True, actor: str | None = None) -> None:
+def record_action(action: str, detail: str = "", *, allowed: bool = True, actor: str | None = None) -> None:
     """One line of the « traçabilité » for the request at work."""
-    web().operations.web.record(
+    web().operations.web.record_action(
         action,
         actor=username() if actor is None else actor,
         now=now(),

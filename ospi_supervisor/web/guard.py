@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.limits import FORM_MAX_BYTES, MIB, SLICE_MAX_BYTES
 from ospi_supervisor.errors import RefusedError
-from ospi_supervisor.web.context import record, wants_json
+from ospi_supervisor.web.context import record_action, wants_json
 from ospi_supervisor.web.errors import WORDS
 from ospi_supervisor.web.kept_forms import kept_form, page_before
 from ospi_supervisor.web.serving.body_limits import TOO_LARGE_HEADER
@@ -63,7 +63,7 @@ def require_administrator() -> AnyResponse | None:
             abort(401)
         return _ask_to_sign_in()
     if not current_user.is_administrator:
-        record("accès refusé", f"{request.method} {request.path[:PATH_RECORDED]}", allowed=False)
+        record_action("accès refusé", f"{request.method} {request.path[:PATH_RECORDED]}", allowed=False)
         abort(403)
     _refuse_dropped_body()
     return None

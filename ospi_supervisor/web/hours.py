@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import asker, record, stored_number, wants_json, web
+from ospi_supervisor.web.context import asker, record_action, stored_number, wants_json, web
 from ospi_supervisor.web.errors import status_of
 from ospi_supervisor.web.hour_forms import instant_in_form
 from ospi_supervisor.web.updates import follow_page
@@ -28,7 +28,7 @@ def reschedule(update_id: int) -> Answer:
             raise RefusedError("choisissez une heure ; écrivez par exemple 2026-11-30T22:00")
         confirm_recent_sign_in()
         number = web().operations.hours.reschedule(update_id, at, asker())
-        record("heure changée", f"mise à jour {update_id}, {at.isoformat()}, demande {number}")
+        record_action("heure changée", f"mise à jour {update_id}, {at.isoformat()}, demande {number}")
         return number
 
     return _answer(update_id, ask)
@@ -41,7 +41,7 @@ def start(update_id: int) -> Answer:
     def ask() -> int:
         confirm_recent_sign_in()
         number = web().operations.hours.reschedule(update_id, None, asker())
-        record("début sans attendre", f"mise à jour {update_id}, demande {number}")
+        record_action("début sans attendre", f"mise à jour {update_id}, demande {number}")
         return number
 
     return _answer(update_id, ask)
@@ -56,7 +56,7 @@ def announce(update_id: int) -> Answer:
         if minutes is None:
             raise RefusedError("dites combien de minutes avant l'heure prévenir les utilisateurs ; 0 : jamais")
         number = web().operations.hours.announce(update_id, minutes, request.form.get("message", ""), asker())
-        record("annonce changée", f"mise à jour {update_id}, {minutes} minutes avant, demande {number}")
+        record_action("annonce changée", f"mise à jour {update_id}, {minutes} minutes avant, demande {number}")
         return number
 
     return _answer(update_id, ask)

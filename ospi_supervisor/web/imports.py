@@ -15,7 +15,7 @@ from ospi_supervisor.domain.schedule import check_start
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.web_rows import UploadRow
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import asker, now, pdf, record, username, wants_json, web
+from ospi_supervisor.web.context import asker, now, pdf, record_action, username, wants_json, web
 from ospi_supervisor.web.dashboard import durations
 from ospi_supervisor.web.errors import status_of
 from ospi_supervisor.web.guard import advice_on_size
@@ -143,7 +143,7 @@ def _receive(archive: FileStorage) -> UploadRow:
     stream.seek(0)
     uploads = web().operations.uploads
     row = uploads.create(archive.filename or "", size, username())
-    record("envoi par formulaire", f"{row.filename}, {row.size} octets, {row.id}")
+    record_action("envoi par formulaire", f"{row.filename}, {row.size} octets, {row.id}")
     while row.verdict != "refused" and (data := stream.read(FORM_SLICE_BYTES)):
         row = uploads.append(row.id, row.offset, data)
     return row

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from ospi_supervisor.domain.requests import SendTestMail, Source
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import record, request_in_address, username, wants_json, web
+from ospi_supervisor.web.context import record_action, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("messages", __name__, url_prefix="/parametres/messages")
@@ -38,7 +38,7 @@ def send() -> AnyResponse | tuple[str, int]:
         if wants_json():
             raise
         return _page(message=str(error), ask_password=error.code == "sign_in_again"), status_of(error)
-    record("courriel d'essai demandé", f"demande {number}")
+    record_action("courriel d'essai demandé", f"demande {number}")
     return redirect(url_for("messages.page", demande=number), 303)
 
 

@@ -11,7 +11,7 @@ from ospi_supervisor.store.automatic_documents import AutomaticDocument
 from ospi_supervisor.store.searches import AuditSearch
 from ospi_supervisor.store.web_rows import AuditRow
 from ospi_supervisor.store.web_store import WebStore
-from ospi_supervisor.web.context import now, record, web
+from ospi_supervisor.web.context import now, record_action, web
 from ospi_supervisor.web.dashboard import CHARTED, charted_phases, durations, gauges, installed_since, last_backup
 from ospi_supervisor.web.lists import ROWS, Asked, as_csv
 from ospi_supervisor.web.situations import situation_now
@@ -95,7 +95,7 @@ def audit() -> str:
 def audit_csv() -> Response:
     """Every line that is looked for, the newest first."""
     search = _asked_for()[2]
-    record("traçabilité téléchargée")
+    record_action("traçabilité téléchargée")
     rows = ([getattr(line, name) for name in AUDIT_COLUMNS] for line in _every_line(web().operations.web, search))
     return as_csv("tracabilite.csv", AUDIT_COLUMNS, rows)
 

@@ -10,7 +10,7 @@ from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE, LONGEST_DAYS, SETT
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.system.zone import local_zone
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import now, record, request_in_address, stored_number, username, wants_json, web
+from ospi_supervisor.web.context import now, record_action, request_in_address, stored_number, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("settings", __name__, url_prefix="/parametres")
@@ -68,7 +68,7 @@ def _ask(name: str, value: str, action: str) -> Response | tuple[str, int]:
         if wants_json():
             raise
         return _page(tab, message=str(error), ask_password=error.code == "sign_in_again"), status_of(error)
-    record(action, f"{name} : {value}, demande {number}")
+    record_action(action, f"{name} : {value}, demande {number}")
     return redirect(url_for(tab, demande=number, parametre=name), 303)
 
 

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 from ospi_supervisor.domain.requests import Resume, Source, Unlock
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import now, record, request_in_address, username, wants_json, web
+from ospi_supervisor.web.context import now, record_action, request_in_address, username, wants_json, web
 from ospi_supervisor.web.errors import status_of
 from ospi_supervisor.web.situations import situation_of
 
@@ -46,7 +46,7 @@ def resume(update_id: int) -> Response | tuple[str, int]:
 @bp.get("/support/diagnostic")
 def diagnostics() -> Response:
     """The support's bundle, without any secret."""
-    record("diagnostic téléchargé")
+    record_action("diagnostic téléchargé")
     response = Response(web().make_bundle(), content_type="application/zip")
     name = f"diagnostic-{web().config.platform.product}-{now().astimezone():%Y%m%d-%H%M%S}.zip"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -62,7 +62,7 @@ def _ask(action: str, ask: Callable[[], int]) -> Response | tuple[str, int]:
         if wants_json():
             raise
         return _page(message=str(error), ask_password=error.code == "sign_in_again"), status_of(error)
-    record(action, f"demande {number}")
+    record_action(action, f"demande {number}")
     return redirect(url_for("support.page", demande=number), 303)
 
 

@@ -15,7 +15,7 @@ from werkzeug.wrappers import Response
 from ospi_supervisor.domain.limits import SLICE_MAX_BYTES
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.store.web_rows import UploadRow
-from ospi_supervisor.web.context import asker, record, stored_number, username, web
+from ospi_supervisor.web.context import asker, record_action, stored_number, username, web
 from ospi_supervisor.web.errors import refusal
 from ospi_supervisor.web.serving.slices import Slice
 
@@ -71,7 +71,7 @@ def create() -> Response:
     except ValueError:  # not ASCII, not base 64, or not UTF-8 behind it
         return refusal(400, "metadata", "l'en-tête Upload-Metadata n'a pas la forme attendue par tus")
     row = web().operations.uploads.create(filename[:FILENAME_MAX] or "sans nom", length, username())
-    record("envoi commencé", f"{row.filename}, {row.size} octets, {row.id}")
+    record_action("envoi commencé", f"{row.filename}, {row.size} octets, {row.id}")
     headers = {"Location": url_for("tus.state", upload_id=row.id), **_headers(row)}
     return Response(status=201, headers=headers)
 
@@ -113,7 +113,7 @@ def append(upload_id: str) -> Response:
         web().operations.imports.note_refusal(row, asker())
         return refusal(422, row.code or "refused", " ; ".join(row.reasons))
     if row.complete:
-        record("envoi terminé", f"{row.filename}, {row.id}")
+        record_action("envoi terminé", f"{row.filename}, {row.id}")
         web().operations.imports.go_on(row, asker())
     return Response(status=204, headers=_headers(row))
 

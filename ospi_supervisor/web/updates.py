@@ -9,7 +9,7 @@ from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.store.searches import UpdateSearch
-from ospi_supervisor.web.context import now, number_in_address, pdf, record, username, wants_json, web
+from ospi_supervisor.web.context import now, number_in_address, pdf, record_action, username, wants_json, web
 from ospi_supervisor.web.dashboard import downtime_of
 from ospi_supervisor.web.hour_forms import now_and_next
 from ospi_supervisor.web.lists import ROWS, Asked, as_csv
@@ -68,7 +68,7 @@ def notice(update_id: int) -> Response:
     path = web().operations.kept_notice(update) if update else None
     if update is None or path is None:
         abort(404)
-    record("notice ouverte", f"mise à jour {update_id}")
+    record_action("notice ouverte", f"mise à jour {update_id}")
     return pdf(path.read_bytes(), str(update["to"]))
 
 
@@ -88,7 +88,7 @@ def report(update_id: int) -> Response | str:
 def cancel(update_id: int) -> Response:
     """Ask the update to stop; the worker judges whether it still can."""
     number = web().operations.request_cancel(update_id, by=username(), source=Source.IMPORT)
-    record("annulation demandée", f"mise à jour {update_id}, demande {number}")
+    record_action("annulation demandée", f"mise à jour {update_id}, demande {number}")
     return redirect(url_for("updates.follow", update=update_id, demande=number), 303)
 
 

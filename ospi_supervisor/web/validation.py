@@ -11,7 +11,7 @@ from ospi_supervisor.domain.validation import Verdict
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.operations.validation import waits
 from ospi_supervisor.web.auth import confirm_recent_sign_in
-from ospi_supervisor.web.context import asker, record, wants_json, web
+from ospi_supervisor.web.context import asker, record_action, wants_json, web
 from ospi_supervisor.web.errors import status_of
 
 bp = Blueprint("validation", __name__)
@@ -62,7 +62,7 @@ def _decide(update_id: int, verdict: Verdict, ask: Callable[[int, Asker], int]) 
         if wants_json() or error.code == "not_waiting":
             raise
         return _page(update_id, str(error), status_of(error), verdict)
-    record(ACTIONS[verdict], f"mise à jour {update_id}, demande {number}")
+    record_action(ACTIONS[verdict], f"mise à jour {update_id}, demande {number}")
     address = url_for("updates.follow", update=update_id, demande=number)
     return Response(status=202, headers={"Location": address}) if wants_json() else redirect(address, 303)
 
@@ -73,7 +73,7 @@ def _page(update_id: int, message: str = "", status: int = 200, verdict: Verdict
     update = validation.waiting(update_id)
     link = validation.link() if current_user.signed_in_recently else None
     if link is not None:
-        record("lien de validation affiché", f"mise à jour {update_id}")
+        record_action("lien de validation affiché", f"mise à jour {update_id}")
     text = render_template(
         "updates/validation.html",
         update=update,

@@ -226,7 +226,7 @@ def test_what_diagnostics_ask_of_webdb_touches_nothing_of_roots(
     with suppress(BackupError, StateError, OSError):
         assert "root" not in str(Trail(web.db).integrity())
     with suppress(BackupError, StateError, OSError):
-        Trail(web.db).record("diagnostic", by="root", at=NOW, detail="", allowed=True)
+        Trail(web.db).record_action("diagnostic", by="root", at=NOW, detail="", allowed=True)
     after = (secret.read_bytes(), secret.stat())
     assert (after[0], after[1].st_uid, after[1].st_mode) == (before[0], before[1].st_uid, before[1].st_mode)
 

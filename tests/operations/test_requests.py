@@ -179,7 +179,7 @@ def test_a_platform_without_a_current_release_has_no_version(site: Site, operati
 
 
 def test_what_the_shell_did_is_recorded(operations: Operations) -> None:
-    operations.record("Page de maintenance retirée", by="root", detail="--force")
+    operations.record_action("Page de maintenance retirée", by="root", detail="--force")
     line = operations.web.audit(1)[0]
     assert (line.actor, line.action, line.detail) == ("root", "Page de maintenance retirée", "--force")
 

@@ -136,7 +136,7 @@ def a_long_past(site: Site) -> None:
     for turn in range(60):
         site.update(ends[turn % len(ends)], to=f"11.5.{turn}")
     for turn in range(120):
-        site.operations.web.record(
+        site.operations.web.record_action(
             ("connexion", "paramètre modifié", "accès refusé")[turn % 3],
             actor=("admin", "dr.martin", "infirmier")[turn % 3],
             now=now() - timedelta(hours=turn),

@@ -83,13 +83,13 @@ def test_requests_keep_their_order(store: WebStore) -> None:
 
 def test_the_audit_gives_the_newest_first(store: WebStore) -> None:
     for number in range(5):
-        store.record(f"action {number}", actor="alice", now=NOW + timedelta(seconds=number), allowed=number != 3)
+        store.record_action(f"action {number}", actor="alice", now=NOW + timedelta(seconds=number), allowed=number != 3)
     assert [(line.action, line.allowed) for line in store.audit(2)] == [("action 4", True), ("action 3", False)]
 
 
 def test_the_audit_is_read_on_from_any_line_and_by_kind(store: WebStore) -> None:
     for number in range(6):
-        store.record(f"action {number}", actor="alice", now=NOW, allowed=number % 2 == 0)
+        store.record_action(f"action {number}", actor="alice", now=NOW, allowed=number % 2 == 0)
     newest = store.audit(1)[0]
     assert [line.action for line in store.audit(2, before=newest.id)] == ["action 4", "action 3"]
     assert [line.action for line in store.audit(9, search=DONE)] == [
@@ -104,11 +104,11 @@ def test_the_audit_is_read_on_from_any_line_and_by_kind(store: WebStore) -> None
 
 
 def test_refusals_are_forgotten_each_kind_for_itself_and_actions_never(store: WebStore) -> None:
-    store.record("connexion", actor="alice", now=NOW)
-    store.record("archive refusée", actor="alice", now=NOW, allowed=False)
+    store.record_action("connexion", actor="alice", now=NOW)
+    store.record_action("archive refusée", actor="alice", now=NOW, allowed=False)
     for number in range(9):
-        store.record("connexion refusée", actor=f"inconnu{number}", now=NOW, allowed=False)
-        store.record("connexion", actor="alice", now=NOW)
+        store.record_action("connexion refusée", actor=f"inconnu{number}", now=NOW, allowed=False)
+        store.record_action("connexion", actor="alice", now=NOW)
     store.forget_refusals(2)
     assert [line.actor for line in store.audit(99, search=REFUSED)] == [
         "inconnu8",

@@ -59,7 +59,7 @@ def test_a_first_visit_and_later_pages_are_light(site: Site, admin: Browser) -> 
     for line in range(60):
         site.event(number, "log", Phase.STAGE, level="info", message=f"Une ligne du journal, la {line}e.")
     for line in range(60):
-        site.operations.web.record("connexion", actor=f"compte{line}", now=now(), address="10.0.0.1")
+        site.operations.web.record_action("connexion", actor=f"compte{line}", now=now(), address="10.0.0.1")
     visitor = Visitor(admin)
     first = {path: visitor.weigh(path) for path in PATHS}
     assert sum(first.values()) <= FIRST_VISIT, f"every page once: {first}"

@@ -79,8 +79,8 @@ def test_history_tells_how_long_each_took_and_how_long_the_page_was_seen(past: S
 
 def test_what_is_looked_for_stays_from_page_to_page(site: Site, admin: Browser) -> None:
     for line in range(ROWS + 3):
-        site.operations.web.record("essai", actor="alice", now=now(), detail=f"aiguille {line}")
-        site.operations.web.record("essai", actor="bob", now=now(), detail=f"foin {line}")
+        site.operations.web.record_action("essai", actor="alice", now=now(), detail=f"aiguille {line}")
+        site.operations.web.record_action("essai", actor="bob", now=now(), detail=f"foin {line}")
     page = admin.get(f"{TRAIL}?cherche=aiguille").text
     (older,) = re.findall(r'href="/superviseur/([^"]+)">Voir les plus anciennes', page)
     seen = details(page) + details(admin.get(older.replace("&amp;", "&")).text)
@@ -100,7 +100,7 @@ def test_what_is_looked_for_stays_from_page_to_page(site: Site, admin: Browser) 
 )
 def test_the_trail_is_searched(site: Site, admin: Browser, asked: str, found: list[str]) -> None:
     for day, (actor, detail) in enumerate([("alice", "a"), ("dr.martin", "b"), ("infirmier", "c")], 1):
-        site.operations.web.record(
+        site.operations.web.record_action(
             "essai",
             actor=actor,
             now=datetime(2026, 3, day, 12, tzinfo=UTC),

@@ -13,8 +13,8 @@ from tests.support.site import PREFIX, Browser, Site, now
 JSON = {"Accept": "application/json"}
 
 
-def record(site: Site, action: str, *, allowed: bool = True) -> None:
-    site.operations.web.record(action, actor="alice", now=now(), allowed=allowed)
+def record_action(site: Site, action: str, *, allowed: bool = True) -> None:
+    site.operations.web.record_action(action, actor="alice", now=now(), allowed=allowed)
 
 
 def actions(text: str) -> list[str]:
@@ -22,9 +22,9 @@ def actions(text: str) -> list[str]:
 
 
 def test_noise_never_hides_what_was_done(site: Site, admin: Browser) -> None:
-    record(site, "sauvegarde demandée")
+    record_action(site, "sauvegarde demandée")
     for number in range(2 * ROWS):
-        record(site, f"refus {number}", allowed=False)
+        record_action(site, f"refus {number}", allowed=False)
     assert "sauvegarde demandée" not in admin.get("tracabilite").text
     assert actions(admin.get("tracabilite?voir=actions").text) == ["sauvegarde demandée", "connexion"]
     assert actions(admin.get("tracabilite?voir=refus").text)[0] == f"refus {2 * ROWS - 1}"
@@ -33,7 +33,7 @@ def test_noise_never_hides_what_was_done(site: Site, admin: Browser) -> None:
 @pytest.mark.parametrize("view", ["", "voir=refus"])
 def test_every_line_is_reached_page_by_page(site: Site, admin: Browser, view: str) -> None:
     for number in range(2 * ROWS + 1):
-        record(site, f"refus {number}", allowed=False)
+        record_action(site, f"refus {number}", allowed=False)
     seen: list[str] = []
     address = f"tracabilite?{view}"
     while address:

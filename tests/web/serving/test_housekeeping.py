@@ -36,7 +36,7 @@ def test_the_oldest_refusals_are_forgotten(site: Site, monkeypatch: pytest.Monke
     monkeypatch.setattr(room, "REFUSALS_KEPT", 1)
     audit = site.operations.web
     for allowed in (True, True, False, False):
-        audit.record("connexion", actor="alice", now=now(), allowed=allowed)
+        audit.record_action("connexion", actor="alice", now=now(), allowed=allowed)
     with housekeeping(site.operations):
         wait_until(lambda: len(audit.audit(9)) == 3, "the housekeeping")
     assert [line.allowed for line in audit.audit(9)] == [False, True, True]
