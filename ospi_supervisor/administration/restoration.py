@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.pruning import SAFETY_PREFIX
-from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.domain.command_line import command_line

@@ -11,7 +11,7 @@ from pathlib import Path
 from ospi_supervisor.administration.checks import PROCESSES, run_checks
 from ospi_supervisor.administration.restoration import Restoration, Say, Tell, Wish
 from ospi_supervisor.archive.tree import Difference, audit, record_tree
-from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import Config

@@ -1,7 +1,7 @@
 """Snapshots of the platform's data: folders by GNU tar and zstd, databases by their own tools.
 
 `snapshots.py` is the door. `take.py` makes a snapshot (`dumps.py` its databases' part), `settling.py` makes a lasting
-backup of a checkpoint, `whole_restore.py` brings one back (`restore.py` the folders), `record.py` is what proves its
+backup of a checkpoint, `whole_restore.py` brings one back (`restore.py` the folders), `inventory.py` is what proves its
 parts, `pruning.py` says which are old; `listing.py` finds what changed; `tarball.py`, `tarstream.py` and `zstdpipe.py`
 know tar and zstd.
 

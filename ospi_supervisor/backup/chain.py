@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from ospi_supervisor.backup.inventory import LISTING, TARBALL
 from ospi_supervisor.backup.listing import Listing, changed, load_listing
-from ospi_supervisor.backup.record import LISTING, TARBALL
 from ospi_supervisor.errors import BackupError
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
 
-from ospi_supervisor.backup import chain
+from ospi_supervisor.backup import chain, inventory
 from ospi_supervisor.backup.children import child
-from ospi_supervisor.backup.record import Snapshot, load_record
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.tarball import EXTRACT, feed
 from ospi_supervisor.hands.sandbox import KEEPING, View, enclosed, is_enclosed, name_of_lent
 
@@ -41,6 +41,6 @@ class Contents:
 
 def contents_of(directory: Path, snapshot_id: str) -> Contents:
     """The snapshot of that name among those in `directory`. BackupError where it is none, or is damaged."""
-    last = load_record(directory / snapshot_id)
+    last = inventory.load(directory / snapshot_id)
     names = [snapshot_id] if last.base is None else [last.base, snapshot_id]
     return Contents(tuple(directory / name for name in names), last)

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ospi_supervisor.backup import creation, search_path, sessions
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.psql import MAINTENANCE, Client
-from ospi_supervisor.backup.record import Facts
 from ospi_supervisor.backup.server_room import SIZE, free_bytes
 from ospi_supervisor.domain.words import size as in_bytes
 from ospi_supervisor.errors import BackupError

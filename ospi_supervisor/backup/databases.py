@@ -7,9 +7,9 @@ from typing import Protocol
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from ospi_supervisor.backup import postgres, sqlite
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.meter import nothing
 from ospi_supervisor.backup.psql import read_password
-from ospi_supervisor.backup.record import Facts
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import ConfigurationError
 

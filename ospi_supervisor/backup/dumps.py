@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ospi_supervisor.backup import record
+from ospi_supervisor.backup import inventory
 from ospi_supervisor.backup.databases import Database
+from ospi_supervisor.backup.inventory import DatabaseDump, Part
 from ospi_supervisor.backup.meter import Meter
-from ospi_supervisor.backup.record import DatabaseDump, Part
 
 
 @dataclass
@@ -33,7 +33,7 @@ def dump_all(databases: Sequence[Database], folder: Path, meter: Meter) -> Dumps
     """Each database's dump below `folder`, taken at low priority while the platform works."""
     dumps = Dumps(folder, thorough=True, to_prove=list(databases))
     for database in databases:
-        path = f"{record.DATABASES}/{database.dump_name}"
+        path = f"{inventory.DATABASES}/{database.dump_name}"
         size = database.size()
         facts = database.dump(folder / path, _watching(database, folder / path, size, meter), low_priority=True)
         dumps.made[database.name] = DatabaseDump(path, facts)
@@ -52,16 +52,16 @@ def keep_all(databases: Sequence[Database], folder: Path, base: Path, meter: Met
     What a file system or a server copies at once was not written anew: it is not read back now (see `settle`).
     """
     dumps = Dumps(folder, thorough=False)
-    full = record.load_record(base)
+    full = inventory.load(base)
     for database in databases:
         earlier = full.databases.get(database.name)
         if earlier and database.is_as(earlier.facts) and _is_linked(base / earlier.path, folder / earlier.path):
             dumps.made[database.name] = earlier
             dumps.known[earlier.path] = Part(
-                full.parts[earlier.path].size, full.parts[earlier.path].sha256, record.seen(folder / earlier.path)
+                full.parts[earlier.path].size, full.parts[earlier.path].sha256, inventory.seen(folder / earlier.path)
             )
             continue
-        path = f"{record.DATABASES}/{database.dump_name}"
+        path = f"{inventory.DATABASES}/{database.dump_name}"
         size = database.size()
         facts = database.keep(folder / path, _watching(database, folder / path, size, meter))
         meter.advance(size)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from ospi_supervisor.backup import chain
-from ospi_supervisor.backup.record import DATABASES, RECORD, load_record
+from ospi_supervisor.backup import chain, inventory
+from ospi_supervisor.backup.inventory import DATABASES
 from ospi_supervisor.backup.tarball import pass_members
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.hands.descent import open_folder, resolved
@@ -39,7 +39,7 @@ def write_export(folders: Sequence[Path], file: Path) -> None:
 
 def check_whole(folders: Sequence[Path]) -> None:
     """BackupError where a database's copy is in its server still, and not in the snapshot in `folders`."""
-    if elsewhere := [name for name, dump in load_record(folders[-1]).databases.items() if not dump.path]:
+    if elsewhere := [name for name, dump in inventory.load(folders[-1]).databases.items() if not dump.path]:
         raise BackupError(
             f"la base « {elsewhere[0]} » n'est pas encore dans cette sauvegarde, mais dans son serveur : attendez la"
             " fin de la mise à jour, ou exportez la sauvegarde entière"
@@ -48,9 +48,9 @@ def check_whole(folders: Sequence[Path]) -> None:
 
 def pass_export(folders: Sequence[Path], out: BinaryIO, *, low_priority: bool = False) -> None:
     """Pass to `out`, as tar, the snapshot in `folders` (see `chain`): the folders' names relative to `/`, and below
-    `ospi-sauvegarde/` the databases' dumps and the record. OSError, BackupError; errors of `out` pass through."""
+    `ospi-sauvegarde/` the databases' dumps and the inventory. OSError, BackupError; errors of `out` pass through."""
     for tarball, names in chain.sources(folders, chain.wanted(folders)):
         pass_members(tarball, names, out, lambda _: None, low_priority=low_priority)
     with tarfile.open(fileobj=out, mode="w|", format=tarfile.PAX_FORMAT) as tail:
-        for name in (DATABASES, RECORD):
+        for name in (DATABASES, inventory.FILE):
             tail.add(folders[-1] / name, f"{OURS}/{name}")

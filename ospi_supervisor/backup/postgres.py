@@ -6,10 +6,10 @@ from urllib.parse import urlsplit
 
 from ospi_supervisor.backup import in_place, search_path, sessions
 from ospi_supervisor.backup.copies import ServerCopies
+from ospi_supervisor.backup.inventory import WHY_DUMPED, Facts, bytes_in
 from ospi_supervisor.backup.meter import nothing
 from ospi_supervisor.backup.postgres_restore import COPIED, CREATION, ONE_BY_ONE, PostgresRestore
 from ospi_supervisor.backup.psql import MAINTENANCE, ROWS_WRITTEN, Client
-from ospi_supervisor.backup.record import WHY_DUMPED, Facts, bytes_in
 from ospi_supervisor.backup.rehearsal import load, rehearse
 from ospi_supervisor.backup.scratch_server import programs_for
 from ospi_supervisor.config.tables import DatabaseTable

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ospi_supervisor.backup import creation, in_place, sessions
 from ospi_supervisor.backup.copies import ASIDE, ServerCopies
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.psql import MAINTENANCE, Client, Tick
-from ospi_supervisor.backup.record import Facts
 from ospi_supervisor.backup.server_room import has_room
 from ospi_supervisor.errors import BackupError
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 
-from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.inventory import Snapshot
 
 SAFETY_PREFIX = "avant-restauration-"
 """How the names of those begin that restorations take beforehand."""

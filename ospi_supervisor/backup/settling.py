@@ -7,10 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from ospi_supervisor.backup import record
+from ospi_supervisor.backup import inventory
 from ospi_supervisor.backup.databases import Database
+from ospi_supervisor.backup.inventory import DatabaseDump, Snapshot
 from ospi_supervisor.backup.meter import Meter
-from ospi_supervisor.backup.record import DatabaseDump, Snapshot
 from ospi_supervisor.system.files import sync_tree
 
 
@@ -23,20 +23,20 @@ def is_settled(snapshot: Snapshot) -> bool:
 
 def settle(folder: Path, databases: Sequence[tuple[Database, DatabaseDump]], meter: Meter) -> Snapshot:
     """Complete the snapshot in `folder`; killed at any moment, it can be called again. BackupError and OSError."""
-    snapshot = record.load_record(folder)
+    snapshot = inventory.load(folder)
     if is_settled(snapshot):
         return snapshot
     meter.stage(0, 60, len(databases))
     dumps = {database.name: _dumped(database, dump, folder, meter) for database, dump in databases}
     sync_tree(folder)
-    meter.stage(60, 100, record.bytes_in(folder))
+    meter.stage(60, 100, inventory.bytes_in(folder))
     known = {name: part for name, part in snapshot.parts.items() if part.sha256}
-    parts = known | record.weigh(folder, meter.advance, but=known)
+    parts = known | inventory.weigh(folder, meter.advance, but=known)
     for database, dump in databases:
         if dump.path not in known:
             database.prove(folder / dumps[database.name].path, meter.tick, thorough=False)
     settled = msgspec.structs.replace(snapshot, databases=dumps, parts=parts)
-    record.save_record(folder, settled)
+    inventory.save(folder, settled)
     return settled
 
 
@@ -44,7 +44,7 @@ def _dumped(database: Database, dump: DatabaseDump, folder: Path, meter: Meter) 
     meter.advance(1)
     if dump.path:
         return dump
-    path = f"{record.DATABASES}/{database.dump_name}"
+    path = f"{inventory.DATABASES}/{database.dump_name}"
     with suppress(FileNotFoundError):  # of an attempt that was killed
         shutil.rmtree(folder / path)
     return DatabaseDump(path, database.settle(dump.facts, folder / path, meter.tick))

@@ -7,13 +7,13 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ospi_supervisor.backup import quarantines, reasons, record
+from ospi_supervisor.backup import inventory, quarantines, reasons
 from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.backup.export import write_export
+from ospi_supervisor.backup.inventory import DatabaseDump, Snapshot
 from ospi_supervisor.backup.meter import Meter, nothing
 from ospi_supervisor.backup.pruning import SAFETY_PREFIX, superseded
 from ospi_supervisor.backup.reasons import in_words, shown
-from ospi_supervisor.backup.record import DatabaseDump, Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.settling import is_settled, settle
 from ospi_supervisor.backup.take import Source, outermost, take
@@ -29,7 +29,7 @@ OWN_ID = re.compile(rf"(update-\d+-(full|checkpoint)|manuelle-[\d-]+|{SAFETY_PRE
 
 
 class Snapshots:
-    """The folder of snapshots `directory`, one folder each; one without a record (`snapshot.json`) does not count.
+    """The folder of snapshots `directory`, one folder each; one without its inventory does not count.
     `keep` full snapshots are kept by `prune`. Nobody else may write to `directory`: it belongs to the worker.
     Links that lead to the data are followed each time: what they lead to may be moved while this program runs.
     """
@@ -83,7 +83,7 @@ class Snapshots:
 
         Exact if nobody writes meanwhile. Otherwise as `take_full`, at normal priority: users are waiting.
         """
-        base = record.load_record(self._folder(base_id))
+        base = inventory.load(self._folder(base_id))
         if base.base is not None:
             raise BackupError(f"la sauvegarde {base_id} n'est pas complète : une autre ne peut pas s'appuyer sur elle")
         return self._take(snapshot_id, release, base_id, Meter(progress, check))
@@ -94,7 +94,7 @@ class Snapshots:
         try:
             links = self._chain(snapshot_id)
             meter.stage(0, 100, sum(link.size for link in links))
-            found = [text for link in links for text in record.problems(self._folder(link.id), link, meter.advance)]
+            found = [text for link in links for text in inventory.problems(self._folder(link.id), link, meter.advance)]
             return found + [
                 text
                 for database, dump in self._databases_of(links[-1])
@@ -109,7 +109,7 @@ class Snapshots:
         `check` as in `take_full`.
         """
         folder = self._folder(snapshot_id)
-        return unloadable(folder, self._databases_of(record.load_record(folder)), check)
+        return unloadable(folder, self._databases_of(inventory.load(folder)), check)
 
     def without_copy(self, check: Callable[[], None]) -> dict[str, str]:
         """The databases that the checkpoint will have to dump, and why, in words. BackupError: one cannot be asked."""
@@ -166,7 +166,7 @@ class Snapshots:
         """
         meter = Meter(progress, nothing)
         with in_words(f"la sauvegarde {snapshot_id} n'a pas pu être achevée"):
-            snapshot = record.load_record(self._folder(snapshot_id))
+            snapshot = inventory.load(self._folder(snapshot_id))
             settle(self._folder(snapshot_id), self._databases_of(snapshot), meter)
         self.forget_copies()
         meter.finish()
@@ -196,11 +196,11 @@ class Snapshots:
         found = []
         for name in self._names():
             with suppress(BackupError):  # `unusable` names these
-                found.append(record.load_record(self._directory / name))
+                found.append(inventory.load(self._directory / name))
         return sorted(found, key=lambda snapshot: snapshot.taken_at)
 
     def unusable(self) -> Sequence[str]:
-        """The names of the folders that are no complete snapshot: interrupted attempts, or damaged records."""
+        """The names of the folders that are no complete snapshot: interrupted attempts, or damaged inventories."""
         return sorted(set(self._names()) - {snapshot.id for snapshot in self.list()})
 
     def drop(self, snapshot_id: str) -> None:
@@ -213,13 +213,13 @@ class Snapshots:
         folder = self._folder(snapshot_id)
         if folder.is_dir():
             with in_words(f"la sauvegarde {snapshot_id} n'a pas pu être supprimée"):
-                (folder / record.RECORD).unlink(missing_ok=True)  # first: half removed, it must not count any more
+                (folder / inventory.FILE).unlink(missing_ok=True)  # first: half removed, it must not count any more
                 fsync_dir(folder)
                 shutil.rmtree(folder)
 
     def drop_if_partial(self, snapshot_id: str) -> None:
         """Remove what an interrupted attempt left; a complete snapshot stays."""
-        if not (self._folder(snapshot_id) / record.RECORD).exists():
+        if not (self._folder(snapshot_id) / inventory.FILE).exists():
             self.drop(snapshot_id)
 
     def prune(self, protect: Collection[str]) -> Sequence[str]:
@@ -229,8 +229,8 @@ class Snapshots:
         one in `protect` is one: it was proven when it was taken, minutes ago, and is not read again. BackupError, once
         all is tried, names those that could not be dropped.
         """
-        record.refuse_newer_among(self._directory / name for name in self._names())
-        unfinished = [name for name in self._names() if not (self._directory / name / record.RECORD).exists()]
+        inventory.refuse_newer_among(self._directory / name for name in self._names())
+        unfinished = [name for name in self._names() if not (self._directory / name / inventory.FILE).exists()]
         old = superseded(self.list(), self._keep, protect, lambda snapshot_id: not self.verify(snapshot_id))
         dropped = [*(name for name in unfinished if name not in protect), *old]
         problems = []
@@ -245,7 +245,7 @@ class Snapshots:
 
     def _take(self, snapshot_id: str, release: str, base_id: str | None, meter: Meter) -> Snapshot:
         folder = self._folder(snapshot_id)
-        if (folder / record.RECORD).exists():
+        if (folder / inventory.FILE).exists():
             raise BackupError(f"la sauvegarde {snapshot_id} existe déjà")
         with in_words(f"la sauvegarde {snapshot_id} n'a pas pu être faite"):
             self.drop(snapshot_id)
@@ -285,12 +285,12 @@ class Snapshots:
         if not self._directory.is_dir():
             return []
         folders = (path for path in self._directory.iterdir() if path.is_dir())
-        return sorted(path.name for path in folders if OWN_ID.fullmatch(path.name) or (path / record.RECORD).exists())
+        return sorted(path.name for path in folders if OWN_ID.fullmatch(path.name) or (path / inventory.FILE).exists())
 
     def _chain(self, snapshot_id: str) -> Sequence[Snapshot]:
         """The full snapshot, and the increment upon it where `snapshot_id` is one. BackupError."""
-        snapshot = record.load_record(self._folder(snapshot_id))
-        return [snapshot] if snapshot.base is None else [record.load_record(self._folder(snapshot.base)), snapshot]
+        snapshot = inventory.load(self._folder(snapshot_id))
+        return [snapshot] if snapshot.base is None else [inventory.load(self._folder(snapshot.base)), snapshot]
 
     def _databases_of(self, snapshot: Snapshot) -> Sequence[tuple[Database, DatabaseDump]]:
         """The drivers for the snapshot's dumps; BackupError where one is declared no more."""

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ospi_supervisor.backup.inventory import Facts, bytes_in
 from ospi_supervisor.backup.listing import COARSEST_CLOCK_NS
 from ospi_supervisor.backup.meter import nothing
 from ospi_supervisor.backup.reasons import reason
-from ospi_supervisor.backup.record import Facts, bytes_in
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.hands.accounts import account_named, owner_of

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ospi_supervisor.backup import record
+from ospi_supervisor.backup import inventory
 from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.backup.dumps import Dumps, dump_all, keep_all
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.listing import (
     Listing,
     as_archived,
@@ -26,7 +27,6 @@ from ospi_supervisor.backup.listing import (
 )
 from ospi_supervisor.backup.meter import Meter
 from ospi_supervisor.backup.reasons import shown
-from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.tarball import Written, members_of, write_tarball
 from ospi_supervisor.domain.plan import DataWeight
 from ospi_supervisor.errors import BackupError
@@ -120,20 +120,20 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     taken_at = datetime.now(UTC)
     thorough = base is None
     with source.hands() as hands:
-        earlier = load_listing(base / record.LISTING) if base else {}
+        earlier = load_listing(base / inventory.LISTING) if base else {}
         listing = source.settled_scan(hands, meter.tick) if thorough else source.scan(hands, meter.tick)
     newer = changed(earlier, listing)
     paths = [path for path in listing if path in newer]
     weight = sum(listing[path].size for path in paths)
     meter.stage(0, 60, weight + sum(database.size() for database in source.databases))
     by_folder = {top: below(top, paths) for top in source.data_dirs}
-    written = write_tarball(by_folder, folder / record.TARBALL, meter.tick, low_priority=thorough)
+    written = write_tarball(by_folder, folder / inventory.TARBALL, meter.tick, low_priority=thorough)
     meter.advance(weight)
     dumps = _databases(source.databases, folder, base, meter)
     sync_tree(folder)
-    meter.stage(60, 75, record.bytes_in(folder))
+    meter.stage(60, 75, inventory.bytes_in(folder))
     # As the disk gives it back; what is proven below is read from there too.
-    parts = dumps.known | record.weigh(folder, meter.advance, but=dumps.known, unread=dumps.unread)
+    parts = dumps.known | inventory.weigh(folder, meter.advance, but=dumps.known, unread=dumps.unread)
     _reconcile(listing, paths, written, folder, meter, low_priority=thorough)
     dumps.prove(meter.tick)
     _write_lists(folder, listing, earlier if base else None)
@@ -146,17 +146,17 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
         files=len(listing),
         data_bytes=sum(entry.size for entry in listing.values()),
         databases=dumps.made,
-        parts=parts | record.weigh(folder, meter.advance, but=parts),
+        parts=parts | inventory.weigh(folder, meter.advance, but=parts),
         notes=tuple(f"{name} a changé pendant sa lecture" for name in written.moving[:NOTED]),
         left_out=tuple(sorted(str(path) for path in source.left_out)),
     )
-    record.save_record(folder, snapshot)
+    inventory.save(folder, snapshot)
     return snapshot
 
 
 def _databases(databases: Sequence[Database], folder: Path, base: Path | None, meter: Meter) -> Dumps:
     """Their part of the snapshot: what each was when the platform stopped, where the snapshot completes another."""
-    (folder / record.DATABASES).mkdir(mode=0o700)
+    (folder / inventory.DATABASES).mkdir(mode=0o700)
     return keep_all(databases, folder, base, meter) if base else dump_all(databases, folder, meter)
 
 
@@ -170,7 +170,7 @@ def _reconcile(
     """
     weight = sum(listing[path].size for path in paths)
     meter.stage(75, 98, weight)
-    members = members_of(folder / record.TARBALL, meter.tick, low_priority=low_priority)
+    members = members_of(folder / inventory.TARBALL, meter.tick, low_priority=low_priority)
     meter.advance(weight)
     missing = [path for path in paths if path not in members]
     if len(missing) != written.vanished or len(members) + len(missing) != len(paths):
@@ -188,8 +188,8 @@ def _write_lists(folder: Path, listing: Listing, earlier: Listing | None) -> Non
     """The list of an increment also has what whoever restores by hand removes between the full snapshot and it: names
     ended by a zero byte. What became of another kind is among them: tar puts no file where a folder stands.
     """
-    save_listing(listing, folder / record.LISTING)
+    save_listing(listing, folder / inventory.LISTING)
     if earlier is not None:
         gone = [name for name, entry in earlier.items() if name not in listing or listing[name].kind != entry.kind]
-        (folder / record.GONE).write_bytes(b"".join(os.fsencode(name) + b"\0" for name in gone))
+        (folder / inventory.GONE).write_bytes(b"".join(os.fsencode(name) + b"\0" for name in gone))
     sync_tree(folder)

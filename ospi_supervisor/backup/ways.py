@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ospi_supervisor.backup.databases import Database
+from ospi_supervisor.backup.inventory import DatabaseDump
 from ospi_supervisor.backup.meter import nothing
-from ospi_supervisor.backup.record import DatabaseDump
 from ospi_supervisor.errors import BackupError
 
 

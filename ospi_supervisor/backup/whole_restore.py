@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ospi_supervisor.backup import record
+from ospi_supervisor.backup import inventory
 from ospi_supervisor.backup.databases import Database
+from ospi_supervisor.backup.inventory import LISTING, DatabaseDump, Snapshot
 from ospi_supervisor.backup.meter import Meter
-from ospi_supervisor.backup.record import LISTING, DatabaseDump, Snapshot
 from ospi_supervisor.backup.restore import FilesRestore, RestoreReport, quarantine_name
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.hands.folder import FolderHands
@@ -70,7 +70,7 @@ class WholeRestore:
         self.meter.stage(0, 20, sum(link.size for link in self.links))
         for link, folder in zip(self.links, self.folders, strict=True):
             wanted = {name for name in link.parts if places & {folder / name, *(folder / name).parents}}
-            found = record.problems(
+            found = inventory.problems(
                 folder, link, self.meter.advance, only=wanted.__contains__, trust_times=self.trust_times
             )
             if found:

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from ospi_supervisor.backup.record import Facts
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.errors import NotRehearsedError
 from ospi_supervisor.hands.accounts import Account
 

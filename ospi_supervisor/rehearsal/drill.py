@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from ospi_supervisor.backup.contents import contents_of
-from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.domain.drill import Played
 from ospi_supervisor.errors import BackupError, NotRehearsedError
 from ospi_supervisor.rehearsal.databases import UnloadableError

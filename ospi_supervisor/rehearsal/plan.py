@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ospi_supervisor.backup.record import Facts
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.sqlite import COMPANIONS, NEW
 from ospi_supervisor.errors import NotRehearsedError
 from ospi_supervisor.hands.descent import make_folder

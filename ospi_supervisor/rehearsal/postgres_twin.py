@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ospi_supervisor.backup import creation
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.postgres import PostgresDatabase, of_table
 from ospi_supervisor.backup.postgres_restore import COPIED, CREATION, ONE_BY_ONE
 from ospi_supervisor.backup.psql import MAINTENANCE, Client
-from ospi_supervisor.backup.record import Facts
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError, NotRehearsedError
 from ospi_supervisor.rehearsal.databases import Inside, Needs, Tick, UnloadableError

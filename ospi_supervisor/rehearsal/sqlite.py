@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ospi_supervisor.backup.record import Facts, bytes_in
+from ospi_supervisor.backup.inventory import Facts, bytes_in
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError, NotRehearsedError
 from ospi_supervisor.hands.accounts import Account, account_named, owner_of

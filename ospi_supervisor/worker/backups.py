@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.quarantines import Quarantine, noted
-from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.domain.words import size
 from ospi_supervisor.errors import BackupError, BusyError, RefusedError, SupervisorError, WorkerStoppingError

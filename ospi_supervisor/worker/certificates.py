@@ -8,7 +8,7 @@ from datetime import datetime
 from email.message import EmailMessage
 
 from ospi_supervisor import __version__
-from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain.drill import Certificate, Played, lines_of

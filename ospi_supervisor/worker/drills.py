@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 
 import msgspec
 
-from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.domain.drill import CERTIFICATES_KEPT, NIGHTLY, Certificate, Proof, due_drill
 from ospi_supervisor.domain.requests import DrillBackup
 from ospi_supervisor.domain.schedule import NightlyPlan

@@ -11,7 +11,7 @@ from typing import BinaryIO, cast
 import msgspec
 
 from ospi_supervisor.backup.export import pass_export
-from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.redaction import redactor_of
 from ospi_supervisor.config.tables import Config

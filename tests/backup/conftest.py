@@ -15,9 +15,9 @@ from urllib.parse import quote
 import pytest
 
 from ospi_supervisor.backup.databases import make_databases
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.backup.listing import COARSEST_CLOCK_NS
 from ospi_supervisor.backup.postgres import PostgresDatabase
-from ospi_supervisor.backup.record import Snapshot
 from ospi_supervisor.backup.restore import RestoreReport
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import DatabaseTable

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ospi_supervisor.backup.record import load_record, save_record
+from ospi_supervisor.backup import inventory
 from ospi_supervisor.errors import BackupError
 from tests.backup.conftest import Hospital, files_of
 
@@ -47,7 +47,7 @@ def test_a_database_that_was_declared_later_comes_back_as_the_file_that_it_was(d
 def forget_what_was_left_out(hospital: Hospital) -> None:
     """Make the record what it was before it said so."""
     folder = hospital.backups / "complete"
-    save_record(folder, msgspec.structs.replace(load_record(folder), left_out=None))
+    inventory.save(folder, msgspec.structs.replace(inventory.load(folder), left_out=None))
     assert "left_out" not in (folder / "snapshot.json").read_text()
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from ospi_supervisor.backup import copies
 from ospi_supervisor.backup.databases import make_databases
-from ospi_supervisor.backup.record import WHY_DUMPED
+from ospi_supervisor.backup.inventory import WHY_DUMPED
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError

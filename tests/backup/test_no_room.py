@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from ospi_supervisor.backup.record import WHY_DUMPED
+from ospi_supervisor.backup.inventory import WHY_DUMPED
 from ospi_supervisor.errors import BackupError
 from tests.backup.conftest import Case, nothing
 from tests.backup.test_postgres import MIGRATION

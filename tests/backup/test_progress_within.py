@@ -10,7 +10,7 @@ import pytest
 from ospi_supervisor.archive.messages import Pack, Slice, Unpack
 from ospi_supervisor.archive.staging import written
 from ospi_supervisor.backup import meter
-from ospi_supervisor.backup.record import Facts
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.sqlite import SqliteDatabase
 from tests.backup.conftest import Hospital
 

@@ -11,7 +11,7 @@ from _pytest.mark import ParameterSet
 
 from ospi_supervisor.backup import sessions
 from ospi_supervisor.backup.databases import make_databases
-from ospi_supervisor.backup.record import Facts
+from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError

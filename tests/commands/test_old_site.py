@@ -14,7 +14,8 @@ from click.testing import CliRunner
 
 from ospi_supervisor import __version__
 from ospi_supervisor.archive.tree import TreeRecord
-from ospi_supervisor.backup.record import FORMAT, load_record
+from ospi_supervisor.backup import inventory
+from ospi_supervisor.backup.inventory import FORMAT
 from ospi_supervisor.bootstrap.operations import make_diagnostics, make_operations
 from ospi_supervisor.cli import main
 from ospi_supervisor.config.tables import load_config
@@ -141,7 +142,7 @@ def test_backups_records_and_the_release_are_there(old: OldSite) -> None:
     snapshot = old.facts["snapshot"]
     folder = old.config.backup.directory / snapshot
     before = contents(old.config_path.parent / "backups")
-    assert load_record(folder).release == "11.5.0"
+    assert inventory.load(folder).release == "11.5.0"
     assert snapshot in old.run("backup", "list")[1]
     assert old.run("backup", "verify", snapshot)[0] == 0
     assert contents(old.config_path.parent / "backups") == before
@@ -157,14 +158,14 @@ def test_a_backups_record_of_any_version_is_read_or_told(old: OldSite, tmp_path:
     document = json.loads(file.read_text())
     document |= {"format": FORMAT, "written_by": __version__, "since": 1}
     file.write_text(json.dumps(document))
-    assert load_record(folder).id == folder.name
+    assert inventory.load(folder).id == folder.name
     file.write_text(json.dumps(document | {"format": FORMAT + 1, "written_by": "7.8.9", "sha256": 0}))
     with pytest.raises(BackupError, match=r"la version 7\.8\.9 de Superviseur"):
-        load_record(folder)
+        inventory.load(folder)
     document["snapshot"]["release"] = "11.5.1"
     file.write_text(json.dumps(document))
     with pytest.raises(BackupError, match="endommagée"):
-        load_record(folder)
+        inventory.load(folder)
 
 
 def test_a_releases_record_of_a_newer_version_is_told(old: OldSite) -> None:

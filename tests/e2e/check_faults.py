@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ospi_supervisor.backup.record import load_record, save_record
+from ospi_supervisor.backup import inventory
 from ospi_supervisor.bootstrap.administration import make_adapters
 from ospi_supervisor.platform.units import WEB_UNIT, WORKER_UNIT
 from ospi_supervisor.store.database import sqlite_url
@@ -79,10 +79,10 @@ def damaged_backup(server: CheckedServer) -> Iterator[None]:
 @undone
 def old_backup(server: CheckedServer) -> Iterator[None]:
     folder = newest_backup(server)
-    found = load_record(folder)
-    save_record(folder, msgspec.structs.replace(found, taken_at=found.taken_at - timedelta(days=200)))
+    found = inventory.load(folder)
+    inventory.save(folder, msgspec.structs.replace(found, taken_at=found.taken_at - timedelta(days=200)))
     yield
-    save_record(folder, found)
+    inventory.save(folder, found)
 
 
 @undone

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ospi_supervisor.backup import quarantines
-from ospi_supervisor.backup.record import load_record
+from ospi_supervisor.backup import inventory, quarantines
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.errors import BackupError, BusyError
 from ospi_supervisor.platform.invitations import secret_in
@@ -97,7 +96,7 @@ def _restorable(world: World) -> set[str]:
     found = set()
     for folder in filter(Path.is_dir, (world.root / "backups").iterdir()):
         with contextlib.suppress(BackupError):
-            found.add(load_record(folder).release)
+            found.add(inventory.load(folder).release)
     return found
 
 

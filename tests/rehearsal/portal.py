@@ -16,7 +16,7 @@ from typing import Any
 
 import requests
 
-from ospi_supervisor.backup.record import Snapshot
+from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.bootstrap.administration import make_adapters
 from ospi_supervisor.config.tables import Config, load_config
 from ospi_supervisor.domain.manifest import Hook, HookPhase

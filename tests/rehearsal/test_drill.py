@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ospi_supervisor.backup.record import Part, load_record, save_record
+from ospi_supervisor.backup import inventory
+from ospi_supervisor.backup.inventory import Part
 from ospi_supervisor.bootstrap.administration import make_adapters
 from ospi_supervisor.domain.drill import Played, Proof
 from ospi_supervisor.domain.manifest import Manifest
@@ -49,11 +50,11 @@ def damage(snapshot: Path, dump: str) -> None:
 def spoil(snapshot: Path, data: Path, contents: bytes) -> None:
     """Have a file of the snapshot be other than it was, and its record agree."""
     data.write_bytes(contents)
-    record = load_record(snapshot)
+    record = inventory.load(snapshot)
     digest = hashlib.sha256(data.read_bytes()).hexdigest()
     part = Part(size=data.stat().st_size, sha256=digest)
     parts = record.parts | {str(data.relative_to(snapshot)): part}
-    save_record(snapshot, msgspec.structs.replace(record, parts=parts))
+    inventory.save(snapshot, msgspec.structs.replace(record, parts=parts))
 
 
 def test_a_good_backup_is_loaded_started_and_well(hospital: Portal) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ospi_supervisor.administration.checks.base import Findings
-from ospi_supervisor.backup.record import Snapshot, problems
+from ospi_supervisor.backup.inventory import Snapshot, problems
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.looks import missing_tools

@@ -1,4 +1,4 @@
-"""A snapshot's record, `snapshot.json`: what it holds and how each part is proven."""
+"""A snapshot's inventory, `snapshot.json`: what it holds and how each part is proven."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from ospi_supervisor.errors import BackupError, NewerFormatError
 from ospi_supervisor.system.files import write_atomically
 from ospi_supervisor.system.formats import Stamp, refuse_newer
 
-RECORD = "snapshot.json"
+FILE = "snapshot.json"
 TARBALL = "fichiers.tar.zst"
 LISTING = "fichiers.jsonl"
 GONE = "disparus"
@@ -54,8 +54,8 @@ class DatabaseDump(msgspec.Struct, frozen=True, omit_defaults=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One snapshot. `base` is the full snapshot that an increment completes; `data_bytes` what the data weigh.
 
-    `left_out` are the paths in the folders that were not theirs: databases' files, the backups. None in a record that
-    is older than this field.
+    `left_out` are the paths in the folders that were not theirs: databases' files, the backups. None in an
+    inventory that is older than this field.
     """
 
     id: str
@@ -82,9 +82,9 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Sealed(Stamp, frozen=True, kw_only=True):
-    """The record as it lies on disk: a damaged one must not pass for another. The seal is that of the compact text.
+    """The inventory as it lies on disk: a damaged one must not pass for another. The seal is that of the compact text.
 
-    Of the text, not of what this program reads in it: a record keeps its seal whatever fields a version adds.
+    Of the text, not of what this program reads in it: an inventory keeps its seal whatever fields a version adds.
     """
 
     sha256: str
@@ -95,18 +95,18 @@ FORMAT = 2
 """That of version 0.1.0 did not say its number, and is read as it is."""
 
 
-def save_record(folder: Path, snapshot: Snapshot) -> None:
-    """Make the snapshot in `folder` count: its record is written last, atomically. Raises OSError."""
+def save(folder: Path, snapshot: Snapshot) -> None:
+    """Make the snapshot in `folder` count: its inventory is written last, atomically. Raises OSError."""
     text = msgspec.Raw(msgspec.json.encode(snapshot))
     sealed = _Sealed(format=FORMAT, written_by=__version__, sha256=_seal(text), snapshot=text)
-    write_atomically(folder / RECORD, msgspec.json.format(msgspec.json.encode(sealed)), 0o600)
+    write_atomically(folder / FILE, msgspec.json.format(msgspec.json.encode(sealed)), 0o600)
 
 
-def load_record(folder: Path) -> Snapshot:
-    """The record in `folder`; BackupError where there is none, it is damaged, or a newer program wrote it."""
+def load(folder: Path) -> Snapshot:
+    """The inventory in `folder`; BackupError where there is none, it is damaged, or a newer program wrote it."""
     what = f"la fiche de la sauvegarde {folder.name}"
     try:
-        data = (folder / RECORD).read_bytes()
+        data = (folder / FILE).read_bytes()
         refuse_newer(msgspec.json.decode(data, type=Stamp), FORMAT, what)
         sealed = msgspec.json.decode(data, type=_Sealed)
         snapshot = msgspec.json.decode(sealed.snapshot, type=Snapshot)
@@ -122,10 +122,10 @@ def load_record(folder: Path) -> Snapshot:
 
 
 def refuse_newer_among(folders: Iterable[Path]) -> None:
-    """BackupError where a newer program wrote the record in one of `folders`: it may complete any of the others."""
+    """BackupError where a newer program wrote the inventory in one of `folders`: it may complete any of the others."""
     for folder in folders:
         try:
-            stamp = msgspec.json.decode((folder / RECORD).read_bytes(), type=Stamp)
+            stamp = msgspec.json.decode((folder / FILE).read_bytes(), type=Stamp)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             continue  # unfinished or damaged, which is told elsewhere
         if stamp.format > FORMAT:
@@ -142,11 +142,11 @@ def _seal(snapshot: msgspec.Raw) -> str:
 def weigh(
     folder: Path, advance: Callable[[int], None], *, but: Collection[str] = (), unread: Collection[str] = ()
 ) -> dict[str, Part]:
-    """Every file in `folder` but the record and those named, as the disk gives it back; the `unread` are not read.
+    """Every file in `folder` but the inventory and those named, as the disk gives it back; the `unread` are not read.
 
     `advance` is told of each piece's bytes. Raises OSError.
     """
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RECORD)
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != FILE)
     names = {str(path.relative_to(folder)): path for path in files}
     return {
         name: Part(path.stat().st_size, "" if name in unread else _digest(path, advance), seen(path))
