@@ -50,7 +50,7 @@ MUTANTS = [
     ("notifications", "worker/notifications", "ospi_supervisor.platform.machine"),
     ("done", "worker/nightly", "ospi_supervisor.operations.requests"),
     ("done", "administration/service", "ospi_supervisor.operations.requests"),
-    ("uploads", "operations/uploads", "ospi_supervisor.feed.check"),
+    ("uploads", "operations/uploads", "ospi_supervisor.feed.catalogue"),
     ("wall", "operations/requests", "ospi_supervisor.phases.base"),
     ("wall", "operations/requests", "ospi_supervisor.worker.router"),
     ("wall", "operations/requests", "ospi_supervisor.deployment.adapters"),

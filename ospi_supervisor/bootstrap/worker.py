@@ -51,7 +51,7 @@ from ospi_supervisor.system.zone import local_zone
 from ospi_supervisor.worker.aftercare import Aftercare
 from ospi_supervisor.worker.announcements import Announcer
 from ospi_supervisor.worker.attempts import Attempts
-from ospi_supervisor.worker.backups import Backups
+from ospi_supervisor.worker.backup_requests import BackupRequests
 from ospi_supervisor.worker.download import Download
 from ospi_supervisor.worker.handouts import Handouts
 from ospi_supervisor.worker.installed_listing import InstalledListing
@@ -164,8 +164,10 @@ def _make_listing(config: Config, adapters: Adapters, store: EngineStore) -> Ins
     return InstalledListing(installed, adapters.releases.current, PublishedStore(store), utc_now)
 
 
-def _make_backups(config: Config, adapters: Adapters, store: EngineStore, stopping: Callable[[], bool]) -> Backups:
-    return Backups(
+def _make_backups(
+    config: Config, adapters: Adapters, store: EngineStore, stopping: Callable[[], bool]
+) -> BackupRequests:
+    return BackupRequests(
         engine=store,
         published=PublishedStore(store),
         snapshots=adapters.snapshots,

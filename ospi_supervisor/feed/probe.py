@@ -15,7 +15,7 @@ from urllib3.util import Url, parse_url
 
 from ospi_supervisor.domain.offers import CALL_SUPPORT
 from ospi_supervisor.errors import FeedError, in_words
-from ospi_supervisor.feed.check import Catalogue, check
+from ospi_supervisor.feed.catalogue import Catalogue, check
 from ospi_supervisor.feed.failures import connection_failure, slow, status_failure
 from ospi_supervisor.feed.transport import Transport
 from ospi_supervisor.system.deadlines import Watch

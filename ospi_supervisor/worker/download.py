@@ -22,7 +22,7 @@ from ospi_supervisor.domain.outlook import Outlook, Policy, look
 from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.domain.settings import InForce, in_force
 from ospi_supervisor.errors import ArchiveError, FeedError, RefusedError, WorkerStoppingError
-from ospi_supervisor.feed.check import Catalogue
+from ospi_supervisor.feed.catalogue import Catalogue
 from ospi_supervisor.feed.fetch import fetch
 from ospi_supervisor.feed.part import has_begun, part_path
 from ospi_supervisor.feed.probe import probe

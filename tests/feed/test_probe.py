@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ospi_supervisor.errors import FeedError
-from ospi_supervisor.feed.check import check
+from ospi_supervisor.feed.catalogue import check
 from ospi_supervisor.feed.probe import Link, Probe, probe
 from ospi_supervisor.feed.transport import Transport
 from ospi_supervisor.system.deadlines import Limits

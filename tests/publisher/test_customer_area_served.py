@@ -14,7 +14,7 @@ import pytest
 import requests
 from playwright.sync_api import Browser, Page
 
-from ospi_supervisor.feed.check import check
+from ospi_supervisor.feed.catalogue import check
 from ospi_supervisor.feed.transport import Transport
 from tests.support.system import free_port, listens, require_program, wait_until
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ospi_supervisor.domain.offers import OfferKind
-from ospi_supervisor.feed.check import Catalogue, check
+from ospi_supervisor.feed.catalogue import Catalogue, check
 from ospi_supervisor.feed.transport import Transport
 from tests.support.archives import PRODUCT, build_archive, make_tree
 from tests.support.http_server import Server

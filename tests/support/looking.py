@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ospi_supervisor.feed.check import Catalogue, check
+from ospi_supervisor.feed.catalogue import Catalogue, check
 from ospi_supervisor.feed.transport import Transport
 from ospi_supervisor.system.deadlines import Limits
 from tests.support.http_server import Server

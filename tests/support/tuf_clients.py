@@ -7,7 +7,7 @@ from tuf.api.metadata import Metadata
 from tuf.ngclient.updater import Updater
 
 from ospi_supervisor.errors import FeedError
-from ospi_supervisor.feed.check import check
+from ospi_supervisor.feed.catalogue import check
 from ospi_supervisor.feed.transport import Transport
 from tests.support.http_server import Server
 

@@ -16,7 +16,7 @@ from ospi_supervisor.errors import BusyError
 from ospi_supervisor.hands.inside.walk import NAME_BYTES
 from ospi_supervisor.store.published import PublishedStore
 from ospi_supervisor.store.topics import BACKUPS, DATA_WEIGHT
-from ospi_supervisor.worker.backups import REQUEST_LIFETIME, WEIGHT_LASTS, Backups
+from ospi_supervisor.worker.backup_requests import REQUEST_LIFETIME, WEIGHT_LASTS, BackupRequests
 from tests.support.site import PASSWORD, Browser, Site, now
 from tests.support.tmpfs import small_disk
 
@@ -29,11 +29,11 @@ def press(site: Site, browser: Browser) -> int:
 
 
 @pytest.fixture
-def backups(site: Site) -> Backups:
+def backups(site: Site) -> BackupRequests:
     """The worker's part, as `bootstrap` puts it together."""
     administration = make_administration(site.config)
     site.config.backup.directory.mkdir()
-    return Backups(
+    return BackupRequests(
         engine=site.engine,
         published=PublishedStore(site.engine),
         snapshots=administration.snapshots,
@@ -44,7 +44,7 @@ def backups(site: Site) -> Backups:
     )
 
 
-def answer(site: Site, backups: Backups, number: int) -> None:
+def answer(site: Site, backups: BackupRequests, number: int) -> None:
     """The worker gets to that request."""
     request = site.operations.web.request(number)
     assert request is not None
@@ -55,7 +55,7 @@ def test_before_the_worker_said_anything_the_page_says_so(admin: Browser) -> Non
     assert "n'a pas encore dit" in admin.get("sauvegardes").text
 
 
-def test_a_backup_from_the_button_to_the_list(site: Site, admin: Browser, backups: Backups) -> None:
+def test_a_backup_from_the_button_to_the_list(site: Site, admin: Browser, backups: BackupRequests) -> None:
     backups.publish()
     assert "Il n'y a encore aucune sauvegarde" in admin.get("sauvegardes").text
     number = press(site, admin)
@@ -75,7 +75,7 @@ def test_a_backup_from_the_button_to_the_list(site: Site, admin: Browser, backup
     assert (line.actor, line.action) == ("admin", "sauvegarde demandée")
 
 
-def test_while_an_update_runs_it_is_refused(site: Site, admin: Browser, backups: Backups) -> None:
+def test_while_an_update_runs_it_is_refused(site: Site, admin: Browser, backups: BackupRequests) -> None:
     number = press(site, admin)
     with make_administration(site.config).lock():
         answer(site, backups, number)
@@ -83,7 +83,7 @@ def test_while_an_update_runs_it_is_refused(site: Site, admin: Browser, backups:
     assert backups.snapshots.list() == []
 
 
-def test_nothing_is_changed_by_hand_under_an_update_that_a_worker_left(site: Site, backups: Backups) -> None:
+def test_nothing_is_changed_by_hand_under_an_update_that_a_worker_left(site: Site, backups: BackupRequests) -> None:
     """Its worker is down; taken up again, it would undo what was done meanwhile."""
     administration = make_administration(site.config)
     snapshot = administration.create_backup()
@@ -97,7 +97,9 @@ def test_nothing_is_changed_by_hand_under_an_update_that_a_worker_left(site: Sit
             act()
 
 
-def test_a_stopping_worker_leaves_the_request_to_the_next_one(site: Site, admin: Browser, backups: Backups) -> None:
+def test_a_stopping_worker_leaves_the_request_to_the_next_one(
+    site: Site, admin: Browser, backups: BackupRequests
+) -> None:
     number = press(site, admin)
     answer(site, replace(backups, stopping=lambda: True), number)
     assert site.operations.reader.answer(number) is None
@@ -106,14 +108,14 @@ def test_a_stopping_worker_leaves_the_request_to_the_next_one(site: Site, admin:
     assert len(backups.snapshots.list()) == 1
 
 
-def test_it_is_made_once(site: Site, admin: Browser, backups: Backups) -> None:
+def test_it_is_made_once(site: Site, admin: Browser, backups: BackupRequests) -> None:
     number = press(site, admin)
     answer(site, backups, number)
     answer(site, backups, number)
     assert len(backups.snapshots.list()) == 1
 
 
-def test_pressed_twice_it_is_one_backup(site: Site, admin: Browser, backups: Backups) -> None:
+def test_pressed_twice_it_is_one_backup(site: Site, admin: Browser, backups: BackupRequests) -> None:
     browsers = [admin, *(site.browser() for _ in range(5))]
     with ThreadPoolExecutor(len(browsers)) as pool:
         [number] = set(pool.map(lambda browser: press(site, browser), browsers))
@@ -121,7 +123,7 @@ def test_pressed_twice_it_is_one_backup(site: Site, admin: Browser, backups: Bac
     assert press(site, admin) != number
 
 
-def test_a_request_that_waited_too_long_is_refused(site: Site, admin: Browser, backups: Backups) -> None:
+def test_a_request_that_waited_too_long_is_refused(site: Site, admin: Browser, backups: BackupRequests) -> None:
     asked = now() - REQUEST_LIFETIME - timedelta(seconds=1)
     number = site.operations.web.add_request(MakeBackup.kind, {}, source="import", by="admin", now=asked)
     answer(site, backups, number)
@@ -129,7 +131,7 @@ def test_a_request_that_waited_too_long_is_refused(site: Site, admin: Browser, b
 
 
 @pytest.mark.system
-def test_without_the_room_nothing_begins(site: Site, admin: Browser, backups: Backups) -> None:
+def test_without_the_room_nothing_begins(site: Site, admin: Browser, backups: BackupRequests) -> None:
     number = press(site, admin)
     data = site.folder / "data"
     data.mkdir()
@@ -143,7 +145,7 @@ def test_without_the_room_nothing_begins(site: Site, admin: Browser, backups: Ba
 
 
 @pytest.fixture
-def weighing(site: Site, backups: Backups) -> Backups:
+def weighing(site: Site, backups: BackupRequests) -> BackupRequests:
     """The worker's part where there is a folder of data, of 300 bytes."""
     data = site.folder / "data"
     (data / "dossier").mkdir(parents=True)
@@ -156,7 +158,7 @@ def weight(site: Site) -> DataWeight | None:
     return published and published[1]
 
 
-def test_housekeeping_tells_the_pages_what_the_data_weigh_each_hour(site: Site, weighing: Backups) -> None:
+def test_housekeeping_tells_the_pages_what_the_data_weigh_each_hour(site: Site, weighing: BackupRequests) -> None:
     data, hours = str(site.folder / "data"), [now()]
     weighing.clock = lambda: hours[-1]
     weighing.keep_house()
@@ -170,7 +172,7 @@ def test_housekeeping_tells_the_pages_what_the_data_weigh_each_hour(site: Site, 
     assert weight(site) == DataWeight(places={data: 320 + 4 * NAME_BYTES})
 
 
-def test_the_data_are_not_weighed_while_an_update_needs_the_disks(site: Site, weighing: Backups) -> None:
+def test_the_data_are_not_weighed_while_an_update_needs_the_disks(site: Site, weighing: BackupRequests) -> None:
     number = site.update()
     weighing.keep_house()
     assert weight(site) is None
@@ -179,7 +181,7 @@ def test_the_data_are_not_weighed_while_an_update_needs_the_disks(site: Site, we
     assert weight(site) is not None
 
 
-def test_a_stopping_worker_does_not_finish_weighing(site: Site, weighing: Backups) -> None:
+def test_a_stopping_worker_does_not_finish_weighing(site: Site, weighing: BackupRequests) -> None:
     weighing.stopping = lambda: True
     weighing.keep_house()
     assert weight(site) is None

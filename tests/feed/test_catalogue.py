@@ -6,7 +6,7 @@ import pytest
 
 from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.errors import FeedError
-from ospi_supervisor.feed.check import Catalogue
+from ospi_supervisor.feed.catalogue import Catalogue
 from tests.support.http_server import Handler, Server, serving
 from tests.support.looking import run
 from tests.support.vendor import Vendor

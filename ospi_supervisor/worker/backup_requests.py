@@ -26,7 +26,7 @@ WEIGHT_LASTS = timedelta(hours=1)
 
 
 @dataclass
-class Backups:
+class BackupRequests:
     """One backup at a time, in the calling thread.
 
     `take` makes a full one under the update lock (BusyError); it is given what to call often, which raises
