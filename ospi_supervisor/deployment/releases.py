@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.errors import PlatformError
-from ospi_supervisor.system.files import fsync_dir, remove_tree
+from ospi_supervisor.system.files import fsync_dir, remove_closed_tree
 from ospi_supervisor.system.mounts import mounted_below
 
 _PLAIN_NAME = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_-]*")
@@ -124,14 +124,7 @@ def _delete(folder: Path) -> None:
     if not folder.exists():
         return
     _check_nothing_is_mounted_in(folder)
-    if os.geteuid() != 0:  # root needs no permission, and must not change modes in folders that others write in
-        folder.chmod(0o700)
-        for parent, names, _ in os.walk(folder):
-            for name in names:
-                inner = Path(parent, name)
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
-    remove_tree(folder)
+    remove_closed_tree(folder)
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from ospi_supervisor.domain.manifest import Manifest
 from ospi_supervisor.errors import HookError, PlatformError, WorkerStoppingError, in_words
 from ospi_supervisor.phases.archives import open_archive
 from ospi_supervisor.phases.base import Facts, PhaseWork, Registry, Run
-from ospi_supervisor.phases.release import manifest_facts, manifest_of
+from ospi_supervisor.phases.release import archive_facts, manifest_of
 from ospi_supervisor.platform.own_program import Outcome, OwnProgram
 from ospi_supervisor.system.files import sync_tree
 
@@ -83,13 +83,7 @@ class _Verify(_Nothing):
             except OSError as error:
                 run.journal(Level.WARNING, f"La notice n'a pas pu être gardée : {in_words(error)}.")
             run.journal(Level.INFO, f"Archive authentique : Superviseur {header.manifest.version}.")
-            return {
-                "product": header.manifest.product,
-                "version": header.manifest.version,
-                "manifest": manifest_facts(header.manifest),
-                "size": header.size,
-                "expired": header.summary.expired,
-            }
+            return archive_facts(header)
 
 
 class _Prerequisites(_Nothing):

@@ -4,6 +4,7 @@ import pwd
 
 import msgspec
 
+from ospi_supervisor.archive.header import Header
 from ospi_supervisor.domain.lifecycle import Phase
 from ospi_supervisor.domain.manifest import Manifest
 from ospi_supervisor.phases.base import Facts, Run
@@ -20,6 +21,17 @@ def manifest_facts(manifest: Manifest) -> Facts:
     """The manifest as facts of `verify`, so that later phases need the archive no more."""
     facts: Facts = msgspec.to_builtins(manifest)
     return facts
+
+
+def archive_facts(header: Header) -> Facts:
+    """What `verify` records of a proven archive."""
+    return {
+        "product": header.manifest.product,
+        "version": header.manifest.version,
+        "manifest": manifest_facts(header.manifest),
+        "size": header.size,
+        "expired": header.summary.expired,
+    }
 
 
 def manifest_of(run: Run) -> Manifest:

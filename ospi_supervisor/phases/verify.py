@@ -19,7 +19,7 @@ from ospi_supervisor.errors import in_words
 from ospi_supervisor.phases.archives import open_archive
 from ospi_supervisor.phases.base import Facts, PhaseWork, Run
 from ospi_supervisor.phases.parts import Parts
-from ospi_supervisor.phases.release import INTERPRETERS, manifest_facts
+from ospi_supervisor.phases.release import INTERPRETERS, archive_facts
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,7 @@ class Verify:
             )
             if header.summary.expired:
                 run.journal(Level.WARNING, "La signature de cette archive a dépassé sa date de validité.")
-            return {
-                "product": header.manifest.product,
-                "version": header.manifest.version,
-                "manifest": manifest_facts(header.manifest),
-                "size": header.size,
-                "expired": header.summary.expired,
-                INTERPRETERS: interpreters(archive, hooks, tree),
-            }
+            return {**archive_facts(header), INTERPRETERS: interpreters(archive, hooks, tree)}
 
     def _keep_notice(self, archive: Archive, run: Run) -> None:
         """For those who read it afterwards; an update does not end for it."""

@@ -39,6 +39,9 @@ def _today(context: click.Context, option: click.Parameter, day: datetime | None
 
 
 _KEYS = click.option("--keys", required=True, type=_FOLDER, help="Dossier créé par « init ».")
+_UNSIGNED = click.option(
+    "--unsigned", is_flag=True, help="Ne signe pas : chacun signe ensuite par « ospi-release sign »."
+)
 _EXPIRES = click.option("--expires", type=_DAY, help="Fin des signatures (un an après la date par défaut).")
 _DATE = click.option(
     "--date",
@@ -70,7 +73,7 @@ _DATE = click.option(
 @click.option("--fixes", multiple=True, metavar="CVE-…", help="Vulnérabilité corrigée.")
 @click.option("--sbom", type=_FILE, help="Nomenclature des composants (CycloneDX, JSON).")
 @click.option("--support-until", type=_DAY, help="Dernier jour où vous répondez de cette version.")
-@click.option("--unsigned", is_flag=True, help="Ne signe pas : chacun signe ensuite par « ospi-release sign ».")
+@_UNSIGNED
 @_EXPIRES
 @_DATE
 @click.option("-o", "--output", required=True, type=_OUTPUT)
@@ -115,7 +118,7 @@ def build_command(
 @_KEYS
 @click.argument("old", metavar="OLD", type=_FILE)
 @click.argument("new", metavar="NEW", type=_FILE)
-@click.option("--unsigned", is_flag=True, help="Ne signe pas : chacun signe ensuite par « ospi-release sign ».")
+@_UNSIGNED
 @_EXPIRES
 @_DATE
 @click.option("-o", "--output", required=True, type=_OUTPUT)

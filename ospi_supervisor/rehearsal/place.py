@@ -14,7 +14,7 @@ from ospi_supervisor.errors import BusyError, NotRehearsedError
 from ospi_supervisor.hands import ending
 from ospi_supervisor.platform.room import free_bytes
 from ospi_supervisor.rehearsal.limits import LEAST_FREE_SHARE, sweep_groups
-from ospi_supervisor.system.files import remove_tree
+from ospi_supervisor.system.files import remove_closed_tree
 from ospi_supervisor.system.lock import exclusive
 
 NAME = ".repetition"
@@ -41,7 +41,7 @@ def _sweep(config: Config) -> None:
         deadline = time.monotonic() + SWEEP_SECONDS
         while os.path.lexists(folder):
             try:
-                _remove(folder)
+                remove_closed_tree(folder)
             except OSError:  # its last processes are just dying
                 if time.monotonic() > deadline:
                     raise
@@ -108,13 +108,3 @@ def _kind(folder: Path) -> str:
     known = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
     above = (folder, *folder.parents)
     return next((known[place] for place in above if place in known), "")
-
-
-def _remove(folder: Path) -> None:
-    if os.geteuid() != 0:
-        for parent, names, _ in os.walk(folder):
-            for name in names:
-                inner = Path(parent, name)
-                if not inner.is_symlink():
-                    inner.chmod(0o700)
-    remove_tree(folder)

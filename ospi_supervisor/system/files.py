@@ -141,6 +141,19 @@ def remove_tree(folder: Path) -> None:
         raise OSError(errno.EIO, said[-1] if said else f"code {done.returncode}", str(folder))
 
 
+def remove_closed_tree(folder: Path) -> None:
+    """The same where folders in it may be read-only. Root needs no permission, and must not change modes in folders
+    that others write in."""
+    if os.geteuid() != 0:
+        folder.chmod(0o700)
+        for parent, names, _ in os.walk(folder):
+            for name in names:
+                inner = Path(parent, name)
+                if not inner.is_symlink():
+                    inner.chmod(0o700)
+    remove_tree(folder)
+
+
 def sync_tree(path: Path) -> None:
     """Make everything below `path` durable, by syncing its file system once. Raises OSError.
 
