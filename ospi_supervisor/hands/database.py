@@ -8,7 +8,9 @@ import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
+
+import msgspec
 
 from ospi_supervisor.errors import BackupError
 from ospi_supervisor.hands.accounts import Account, account_named
@@ -18,6 +20,16 @@ from ospi_supervisor.hands.sandbox import LENT, View, is_enclosed, name_of_lent,
 NOBODY = "nobody"
 SLACK_BYTES = 64 << 20
 Tick = Callable[[], None]
+
+
+class FileFacts(TypedDict):
+    """A database's file, as it is made again: `attributes` by their names, in base64 (ACLs are among them)."""
+
+    path: str
+    mode: int
+    uid: int
+    gid: int
+    attributes: dict[str, str]
 
 
 class DatabaseHand:
@@ -33,24 +45,23 @@ class DatabaseHand:
         with _started(self._owner, View(folders=[self._path.parent], capabilities=self._owner.capabilities)) as hand:
             list(hand.ask("check", tick, **self._file))
 
-    def dump(self, to: Path, size: int, tick: Tick) -> dict[str, Any]:
+    def dump(self, to: Path, size: int, tick: Tick) -> FileFacts:
         """Write one consistent state of about `size` bytes into the new file `to`; the facts of the database's file.
 
         `to` is ours: for the time of the copy it is lent to the account, under a name that leads nowhere else.
         """
         return self._written("dump", to, size, tick)
 
-    def copy(self, to: Path, size: int, tick: Tick) -> dict[str, Any]:
+    def copy(self, to: Path, size: int, tick: Tick) -> FileFacts:
         """As `dump`, of a file that nobody uses and that no log completes: its bytes, or the same blocks."""
         return self._written("copy", to, size, tick)
 
-    def _written(self, do: str, to: Path, size: int, tick: Tick) -> dict[str, Any]:
+    def _written(self, do: str, to: Path, size: int, tick: Tick) -> FileFacts:
         with _lent(to, os.O_RDWR | os.O_CREAT | os.O_EXCL, self._owner) as descriptor:
             view = View(folders=[self._path.parent], lent={LENT: descriptor}, capabilities=self._owner.capabilities)
             with _started(self._owner, view, 2 * size + SLACK_BYTES) as hand:
                 (answer,) = hand.ask(do, tick, to=name_of_lent(to), **self._file)
-        facts: dict[str, Any] = dict(answer[0])
-        return facts
+        return msgspec.convert(answer[0], FileFacts)
 
     @property
     def _file(self) -> Mapping[str, Any]:

@@ -6,7 +6,6 @@ import stat
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ospi_supervisor.backup.inventory import Facts
 from ospi_supervisor.backup.sqlite import COMPANIONS, NEW
@@ -14,7 +13,7 @@ from ospi_supervisor.errors import NotRehearsedError
 from ospi_supervisor.hands.descent import make_folder
 from ospi_supervisor.hands.folder import folder_hand
 from ospi_supervisor.hands.sandbox import PROGRAMS, parents_view, program_view, program_with_libraries, system_view
-from ospi_supervisor.rehearsal.twin import AGENT
+from ospi_supervisor.rehearsal.twin import AGENT, Plan
 from ospi_supervisor.rehearsal.view import Named
 
 OPEN = 0o1777
@@ -94,7 +93,7 @@ class Ground:
         rows += [f"{address} {name}" for name, address in names.items() if name != "localhost"]
         (self.folder / "hosts").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
-    def plan(self, covered: Iterable[Path]) -> dict[str, Any]:
+    def plan(self, covered: Iterable[Path]) -> Plan:
         """The plan. `covered` are folders of which the twin sees nothing."""
         command = self._command(covered)
         binds = [number for number, word in enumerate(command) if word in ("--bind", "--ro-bind")]

@@ -5,11 +5,11 @@ import os
 import select
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 from ospi_supervisor.backup.children import LOW_PRIORITY
 from ospi_supervisor.errors import BackupError, NotRehearsedError, SupervisorError
@@ -104,15 +104,22 @@ class Twin:
         self.play("start", **_of(program))
 
 
-def _of(program: Program) -> dict[str, Any]:
+class Plan(TypedDict):
+    """What `inside.enter` is told, as JSON: the real folders to let go, those to lay under a layer, the command."""
+
+    is_root: bool
+    sources: list[str]
+    layers: list[Mapping[str, object]]
+    command: list[str]
+
+
+def _of(program: Program) -> Mapping[str, Any]:
     account = [program.account.user, *program.account.groups]
     return {"command": list(program.command), "account": account, "env": dict(program.env)}
 
 
 @contextmanager
-def standing(
-    folder: Path, plan: dict[str, Any], watch: Watch, group: Group | None, listener: Listener
-) -> Iterator[Twin]:
+def standing(folder: Path, plan: Plan, watch: Watch, group: Group | None, listener: Listener) -> Iterator[Twin]:
     """The twin of `plan`, whose folder is ready, while the block runs.
 
     NotRehearsedError where this machine makes none, with its reason.

@@ -1,5 +1,6 @@
 """The rehearsals that refused an update, and those of them that the support lets pass: in the phase's own facts."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
@@ -48,7 +49,7 @@ class Pardons:
                     return verdict.pardoned_by
         return None
 
-    def _refused(self) -> list[tuple[dict[str, Any], Verdict]]:
+    def _refused(self) -> list[tuple[Mapping[str, Any], Verdict]]:
         chosen = (Update.status == UpdateStatus.REFUSED) & (Update.failed_phase == Phase.REHEARSE)
         query = Update.select().where(chosen).order_by(Update.id.desc()).limit(LOOKED_AT)
         with self._engine.transaction() as database:
@@ -56,7 +57,7 @@ class Pardons:
         found = [(row, verdict_of(self._facts(row["id"]))) for row in rows if row["to_version"]]
         return [(row, verdict) for row, verdict in found if verdict is not None]
 
-    def _facts(self, update_id: int) -> dict[str, Any]:
+    def _facts(self, update_id: int) -> Mapping[str, Any]:
         chosen = (PhaseRecord.owner == update_id) & (PhaseRecord.name == Phase.REHEARSE)
         with self._engine.transaction() as database:
             rows = list(PhaseRecord.select(PhaseRecord.facts).where(chosen).dicts().execute(database))

@@ -1,6 +1,7 @@
 """The customer area as a WSGI application: sign-in, « Mes logiciels », downloads, and the static repository."""
 
 import secrets
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -216,7 +217,7 @@ def _sent_by_nginx(offer: Offer, accel: str) -> Response:
     return response
 
 
-def _presentation(offer: Offer) -> dict[str, Any]:
+def _presentation(offer: Offer) -> Mapping[str, Any]:
     """An archive is saved as it is (browsers unpack what they take for a tar); a notice is read in place."""
     is_notice = offer.kind is OfferKind.NOTICE
     return {
