@@ -2,7 +2,8 @@
 
 from playwright.sync_api import Page, Route
 
-from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus
+from tests.support.site import now
 from tests.support.web_process import WebProcess
 
 
@@ -15,6 +16,11 @@ def follow(page: Page, web: WebProcess) -> int:
 def log(web: WebProcess, number: int, first: int, count: int) -> None:
     for line in range(first, first + count):
         web.site.event(number, "log", Phase.STAGE, level="info", message=f"ligne {line}.")
+
+
+def end(web: WebProcess, number: int, phase: Phase) -> None:
+    web.site.engine.set_phase(number, phase, ended_at=now())
+    web.site.phase(number, phase, PhaseStatus.DONE)
 
 
 def refuse_streams(page: Page) -> list[str]:

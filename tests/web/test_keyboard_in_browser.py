@@ -6,7 +6,7 @@ from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, r
 from tests.support.site import Archives, now
 from tests.support.web_process import WebProcess
 from tests.web.browsing import choose, expect_complete, tab_to
-from tests.web.following import follow
+from tests.web.following import end, follow
 
 LISTEN = """() => {
   window.heard = [];
@@ -32,11 +32,6 @@ def test_an_archive_is_installed_by_the_keyboard_alone(page: Page, web: WebProce
     page.keyboard.press("Enter")
     page.wait_for_url("**/suivi?demande=*")
     assert len(web.site.operations.web.requests_after(0)) == 1
-
-
-def end(web: WebProcess, number: int, phase: Phase) -> None:
-    web.site.engine.set_phase(number, phase, ended_at=now())
-    web.site.phase(number, phase, PhaseStatus.DONE)
 
 
 def test_each_phase_and_the_end_are_heard_once(page: Page, web: WebProcess) -> None:
