@@ -21,7 +21,8 @@ OUTLINE = "getComputedStyle(document.querySelector('.menu [aria-current]')).outl
 def test_the_pages_follow_what_a_reader_asks_of_the_system(page: Page, web: WebProcess) -> None:
     web.site.engine.beat(now(), 1)
     number = web.site.update()
-    web.site.phase(number, Phase.VERIFY, PhaseStatus.DOING)
+    web.site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    web.site.phase(number, Phase.STAGE, PhaseStatus.DOING)
     page.goto(f"{web.url}/mises-a-jour/suivi")
     page.set_viewport_size({"width": 1280, "height": 900})
     expect(page.locator("#phases [data-status=doing]")).to_be_visible()
@@ -37,9 +38,10 @@ def test_the_pages_follow_what_a_reader_asks_of_the_system(page: Page, web: WebP
     assert page.evaluate(OUTLINE) == "solid"
 
     page.emulate_media(media="print", forced_colors="none")
-    for hidden in (".side", ".tabs", ".page-help", "form >> nth=0"):
+    for hidden in (".side", ".tabs", ".page-help", "form >> nth=0", "#filtre", "#terminees summary"):
         expect(page.locator(hidden)).to_be_hidden()
-    expect(page.locator("#titre")).to_be_visible()
+    for shown in ("#titre", "[data-phase=verify]"):  # folded on the screen alone
+        expect(page.locator(shown)).to_be_visible()
 
 
 def test_the_accessibility_statement_names_tests_that_exist() -> None:
