@@ -42,7 +42,7 @@ MUTANTS = [
     ("layers", "hands/sandbox", "ospi_supervisor.config.tables"),
     ("archive-store", "archive/reader", "ospi_supervisor.config.tables"),
     ("archive-store", "store/database", "ospi_supervisor.config.tables"),
-    ("feed-publisher", "feed/check", "ospi_supervisor.store.database"),
+    ("feed-publisher", "feed/catalogue", "ospi_supervisor.store.database"),
     ("feed-publisher", "publisher/build", "ospi_supervisor.store.database"),
     ("phases", "phases/stage", "ospi_supervisor.store.database"),
     ("engine", "engine/requests", "ospi_supervisor.platform.machine"),

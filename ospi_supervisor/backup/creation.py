@@ -1,7 +1,8 @@
 """What makes a PostgreSQL database itself, as pg_dump tells it: encoding, owner, settings, limit, rights, comment."""
 
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -10,6 +11,8 @@ from ospi_supervisor.backup.psql import Client
 
 NO_SCHEMA = "ospi aucun"
 """So that pg_restore tells what makes the database itself, and nothing of what is in it."""
+
+TABLESPACE = re.compile(r' TABLESPACE = (?:"(?:[^"]|"")+"|\w+);$')
 
 
 class Creation(NamedTuple):
@@ -27,6 +30,12 @@ def of_dump(client: Client, dump: Path, tick: Callable[[], None]) -> Creation:
     encoding = next(line for line in lines if line.startswith("SET client_encoding"))
     creation = next(line for line in lines if line.startswith("CREATE DATABASE "))
     return Creation(encoding, creation, "\n".join(line for line in lines if line is not creation))
+
+
+def elsewhere(made: Sequence[str]) -> Creation:
+    """The same for a server of this program's own, which has no tablespace but the usual one."""
+    encoding, making, properties = made
+    return Creation(encoding, TABLESPACE.sub(";", making), properties)
 
 
 def of_database(client: Client, tick: Callable[[], None]) -> Creation:

@@ -119,8 +119,7 @@ def trial(client: Client, dump: Path, folder: Path, tick: Callable[[], None]) ->
         secret.write_text(secrets.token_hex(), encoding="ascii")
         login = f"ALTER ROLE :\"role\" LOGIN PASSWORD '{secret.read_text()}';"
         scratch.ask("\n".join((login, *client.ask(MEMBERS, tick))), tick, role=role)
-        making = ("--create", "--no-tablespaces", "--exit-on-error", f"--schema={creation.NO_SCHEMA}")
-        scratch.load(dump, *making, tick=tick)
+        scratch.ask(creation.script(*creation.elsewhere(creation.of_dump(client, dump, tick))), tick)
         address = scratch.url.removesuffix(MAINTENANCE) + quote(client.database)
         scratch.ask("\n".join(client.ask(OTHERS, tick)), tick, database=client.database)
         standing = _standing(client, tick)

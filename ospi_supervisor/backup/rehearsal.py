@@ -64,7 +64,9 @@ def load(client: Client, dump: Path, options: tuple[str, ...], tick: Callable[[]
             _try_out(client, dump, options, tick, low_priority=True)
             return
         with scratch_server(client, folder, tick) as scratch:
-            scratch.load(dump, "--create", "--no-tablespaces", *options, tick=tick, low_priority=True)
+            scratch.ask(creation_of.script(*creation_of.elsewhere(creation_of.of_dump(client, dump, tick))), tick)
+            loading = ("--no-tablespaces", *options)
+            scratch.load(dump, *loading, database=client.database, tick=tick, low_priority=True)
     except BackupError as error:
         raise BackupError(f"sa sauvegarde ne se recharge pas : {error}") from error
 

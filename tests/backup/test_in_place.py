@@ -11,6 +11,7 @@ import pytest
 from ospi_supervisor.backup import in_place, scratch_server
 from ospi_supervisor.errors import BackupError
 from tests.backup.conftest import Case, case, nothing, postgres
+from tests.support.postgres import Postgres
 
 __all__ = ["case", "postgres"]
 
@@ -138,6 +139,32 @@ def test_a_session_that_holds_a_table_is_named_and_one_that_holds_none_is_borne(
     with modest.session("LISTEN rien"):
         modest.driver.restore(modest.to, {}, nothing)
     assert modest.contents() == before
+
+
+@pytest.fixture
+def placed(postgres: Postgres, tmp_path: Path) -> Iterator[Case]:
+    """The database of such a role, in a tablespace."""
+    place = f"{postgres.folder}/lent"
+    postgres.sql("postgres", f"COPY (SELECT 1) TO PROGRAM 'mkdir -p {place}'")
+    postgres.sql("postgres", f"CREATE TABLESPACE \"l'un\" LOCATION '{place}'")
+    postgres.sql("postgres", "ALTER ROLE plateforme NOCREATEDB")
+    yield Case(postgres, "placée", tmp_path, 'TABLESPACE "l\'un"')
+    for statement in (
+        'DROP DATABASE "placée" WITH (FORCE)',
+        "ALTER ROLE plateforme CREATEDB",
+        'DROP TABLESPACE "l\'un"',
+    ):
+        postgres.sql("postgres", statement)
+
+
+def test_one_in_a_tablespace_is_tried_out_in_a_server_that_has_none(placed: Case) -> None:
+    before = placed.contents()
+    placed.driver.check()
+    facts = placed.driver.dump(placed.to, nothing, low_priority=True)
+    placed.driver.load(placed.to, nothing)
+    placed.change("DROP SCHEMA pmsi CASCADE")
+    placed.driver.restore(placed.to, facts, nothing)
+    assert placed.contents() == before
 
 
 def test_rows_that_do_not_load_are_named(modest: Case) -> None:
