@@ -17,6 +17,7 @@ from benchmarks import (
     delta,
     hands,
     idle,
+    lines,
     pages,
     performance,
     postgres,
@@ -176,6 +177,22 @@ def _idle(seconds: float) -> int:
             return idle.say(idle.measure(server, seconds))
 
 
+WHAT = (
+    "update",
+    "backup",
+    "delta",
+    "scale",
+    "postgres",
+    "way-back",
+    "pages",
+    "lines",
+    "streams",
+    "hands",
+    "idle",
+    "all",
+)
+
+
 def main() -> int:
     """Run every case and print its table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
@@ -184,11 +201,10 @@ def main() -> int:
     parser.add_argument("--long-file", type=int, metavar="MB", help="of row 11 (4,400, or 300 with --small)")
     parser.add_argument("--runs", type=int, help="runs of each case (3, or 1 with --small)")
     parser.add_argument("--seconds", type=float, default=idle.IDLE_SECONDS, help="of `idle`: for how long (600)")
-    what = ("update", "backup", "delta", "scale", "postgres", "way-back", "pages", "streams", "hands", "idle", "all")
-    parser.add_argument("what", nargs="?", choices=what, default="update", help="what is measured")
+    parser.add_argument("what", nargs="?", choices=WHAT, default="update", help="what is measured")
     options = parser.parse_args()
     others = {"delta": delta.main, "scale": scale.main, "postgres": postgres.main, "way-back": way_back.main}
-    others |= {"pages": pages.main, "streams": streams.main}
+    others |= {"pages": pages.main, "lines": lines.main, "streams": streams.main}
     others |= {"hands": lambda: hands.main(options.runs or hands.PAIRS)}
     if options.what in others:
         return others[options.what]()

@@ -9,7 +9,7 @@ import { duration, typeset } from "./words.js";
 
 const POLL_EVERY = 2000;
 const REFRESH_EVERY = 30000;
-const OUTPUT_LINES = 200;
+const OUTPUT_LINES = 200, DRAW_EVERY = 100;
 const SIGNED_OUT = "Votre session est terminée : cette page n'est plus à jour. Rechargez-la pour vous reconnecter.";
 const SILENT = "Le superviseur ne répond pas pour l'instant ; nouvel essai.";
 const GOES_ON = " La mise à jour continue.";
@@ -198,7 +198,7 @@ function setPercent(item, percent) {
 function showOutput(message) {
   byId("sortie-carte").hidden = false;
   lines = [...lines, ...message.split("\n")].filter(Boolean).slice(-OUTPUT_LINES);
-  drawing ??= requestAnimationFrame(showLines); // however many come at once, they are drawn once
+  drawing ??= setTimeout(showLines, DRAW_EVERY); // however many come meanwhile, they are drawn once
 }
 
 let drawing = null;

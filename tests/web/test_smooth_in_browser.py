@@ -53,7 +53,7 @@ def test_nothing_moves_while_phases_go_on_and_lines_come(page: Page, web: WebPro
     assert page.evaluate("window.shifts") == []
 
 
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("width", [390, pytest.param(1280, marks=pytest.mark.full)])
 def test_no_row_moves_while_phases_end_one_after_the_other(page: Page, web: WebProcess, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 900})
     web.site.engine.beat(now(), 1)
