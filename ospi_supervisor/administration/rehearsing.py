@@ -7,11 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
-from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.paths import StatePaths
+from ospi_supervisor.deployment.tried import NOBODYS, Tried
 from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
-from ospi_supervisor.domain.plan import full_snapshot_id
 from ospi_supervisor.domain.rehearsal import Outcome, Verdict, verdict_of
 from ospi_supervisor.domain.validation import Decision
 from ospi_supervisor.errors import RefusedError
@@ -19,19 +18,21 @@ from ospi_supervisor.phases.base import Facts, PhaseWork, UpdateRequest
 from ospi_supervisor.system.interruption import held
 
 PLAYED = (Phase.VERIFY, Phase.PREREQUISITES, Phase.STAGE, Phase.BACKUP, Phase.REHEARSE)
-NOBODYS = 0
-"""The number of an update that there is not."""
 Tell = Callable[[str], None]
 
 
 @dataclass
 class ShellRun:
-    """The `Run` of phases that nobody records: what they say is told, what their hooks print goes to a file."""
+    """The `Run` of phases that nobody records: what they say is told, what their hooks print goes to a file.
+
+    `note` is given the version whose release is about to lie on the disk.
+    """
 
     request: UpdateRequest
     log_path: Path
     tell: Tell
     file: IO[str]
+    note: Tell
     phase: Phase = Phase.VERIFY
     known: dict[Phase, dict[str, Any]] = field(default_factory=dict)
     maintenance_started_at: datetime | None = None
@@ -42,6 +43,8 @@ class ShellRun:
 
     def remember(self, **facts: Any) -> None:
         """Record facts of the phase at work, in memory."""
+        if self.phase is Phase.STAGE and "version" in facts:
+            self.note(facts["version"])
         self.known.setdefault(self.phase, {}).update(facts)
 
     def progress(self, percent: float, message: str = "") -> None:
@@ -72,7 +75,7 @@ class Rehearsing:
 
     works: Mapping[Phase, PhaseWork]
     ours: Callable[[], AbstractContextManager[None]]
-    snapshots: Snapshots
+    tried: Tried
     paths: StatePaths
     installed_version: Callable[[], str]
     clock: Callable[[], datetime]
@@ -92,7 +95,8 @@ class Rehearsing:
             started_at=self.clock(),
         )
         with self.ours(), closing(log.open("w", encoding="utf-8", errors="surrogateescape")) as file:
-            run = ShellRun(request, log, tell, file)
+            self.tried.remove()
+            run = ShellRun(request, log, tell, file, self.tried.note)
             try:
                 for phase in PLAYED:
                     run.phase = phase
@@ -100,8 +104,7 @@ class Rehearsing:
             finally:
                 with held(lambda: "Interrompu ; la répétition ôte d'abord ce qu'elle avait mis en place."):
                     self.works[Phase.REHEARSE].undo(run)
-                    self.works[Phase.STAGE].undo(run)
-                    self.snapshots.drop(full_snapshot_id(NOBODYS))  # by no undo of its phase, which would prune others
+                    self.tried.remove()
         return verdict_of(run.facts(Phase.REHEARSE)) or Verdict(outcome=Outcome.NOT_REHEARSED)
 
 

@@ -1,12 +1,14 @@
 """The drills of backups, for the worker."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.automatic import nightly_plan
+from ospi_supervisor.deployment.tried import Tried
 from ospi_supervisor.domain.schedule import NightlyPlan
+from ospi_supervisor.errors import BusyError
 from ospi_supervisor.rehearsal.drill import Drill
 from ospi_supervisor.rehearsal.place import sweep
 from ospi_supervisor.rehearsal.play import Rehearsal
@@ -38,12 +40,19 @@ def make_drills(
         engine=store,
         reader=reader,
         published=PublishedStore(store),
-        sweep=lambda: sweep(config),
+        sweep=lambda: _sweep(config, adapters),
         lock=lambda: _nobody_else(config),
         plan=plan,
         clock=utc_now,
         stopping=stopping,
     )
+
+
+def _sweep(config: Config, adapters: Adapters) -> None:
+    """What a killed worker left of a twin, and a killed rehearsal from the shell of a release."""
+    sweep(config)
+    with suppress(BusyError), update_lock(config.paths.update_lock):
+        Tried(config.paths, adapters.releases, adapters.snapshots).remove()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import msgspec
 from ospi_supervisor.administration.rehearsing import PLAYED, Rehearsing
 from ospi_supervisor.bootstrap.administration import make_adapters, make_administration
 from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.tried import Tried
 from ospi_supervisor.domain.rehearsal import Mode
 from ospi_supervisor.phases.registry import make_registry
 from ospi_supervisor.platform.machine import measure
@@ -36,7 +37,7 @@ def make_rehearsing(config: Config) -> Rehearsing:
     return Rehearsing(
         works={phase: registry.works[phase] for phase in PLAYED},
         ours=ours,
-        snapshots=adapters.snapshots,
+        tried=Tried(config.paths, adapters.releases, adapters.snapshots),
         paths=config.paths,
         installed_version=adapters.releases.current,
         clock=utc_now,
