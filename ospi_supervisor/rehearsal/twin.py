@@ -153,7 +153,7 @@ def standing(folder: Path, plan: Plan, watch: Watch, group: Group | None, listen
 
 def _join(group: Group | None) -> None:
     if group is not None:
-        group.procs.write_text(str(os.getpid()), encoding="ascii")
+        group.join()
     die_with_the_worker()
 
 
