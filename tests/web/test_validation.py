@@ -47,6 +47,7 @@ def test_suivi_leads_to_the_validation(site: Site, admin: Browser) -> None:
     assert "La nouvelle version attend votre validation." in page
     assert f"mises-a-jour/suivi/{number}/validation" in page
     assert "Annuler la mise à jour" not in page
+    assert "annulation n'est plus possible" not in page  # one may still go back
 
 
 def test_the_link_is_shown_to_who_has_just_signed_in(site: Site, admin: Browser) -> None:
