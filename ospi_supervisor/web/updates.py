@@ -16,7 +16,8 @@ from ospi_supervisor.web.lists import ROWS, Asked, as_csv
 from ospi_supervisor.web.report import report_of
 from ospi_supervisor.web.tracking import Tracking, track
 
-CSV_COLUMNS = ("id", "product", "from", "to", "status", "source", "requested_by", "queued_at", "started_at", "ended_at")
+TIMES = ("queued_at", "started_at", "ended_at", "waited_seconds")
+CSV_COLUMNS = ("id", "product", "from", "to", "status", "source", "requested_by", *TIMES)
 
 bp = Blueprint("updates", __name__, url_prefix="/mises-a-jour")
 

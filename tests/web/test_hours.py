@@ -1,6 +1,7 @@
 """The hour for programs and in forms: what is refused, in which words, and what the calendar says on the pages."""
 
 import html
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -88,7 +89,7 @@ def test_the_calendar_says_why_and_offers_the_next_hour(
     upload = admin.upload(archives.good)
     card = html.unescape(admin.get(f"mises-a-jour/televersements/{upload}/fiche").text)
     assert "Rien ne peut commencer maintenant : « Clôture PMSI »." in card.replace("\N{NO-BREAK SPACE}", " ")
-    assert f'name="switch_at" value="{closed.isoformat()}T00:00"' in card
+    assert re.search(rf'name="switch_at" [^>]*value="{closed.isoformat()}T00:00"', card)
     refused = press_import(admin, upload, NOTICE_READ, headers=JSON)
     assert (refused.status_code, refused.get_json()["code"]) == (422, "closed")
     assert "première heure permise ensuite" in refused.get_json()["message"]
@@ -112,6 +113,7 @@ def test_what_an_update_waited_is_no_time_that_it_took(site: Site, admin: Browse
     page = admin.get(f"mises-a-jour/suivi?update={number}").text
     assert "en 15 min 00 s ; attente : 6 h 45 min" in page
     assert "15 min 00 s" in admin.get("mises-a-jour/historique").text
+    assert admin.get("mises-a-jour/historique.csv").text.splitlines()[1].endswith("24300.0")
     report = admin.get(f"mises-a-jour/suivi/{number}/rapport", headers=JSON).get_json()
     assert (report["seconds"], report["waited_seconds"]) == (900, 24_300)
 
