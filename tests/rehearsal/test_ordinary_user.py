@@ -17,6 +17,7 @@ from tests.support.system import require_program
 SOURCES = Path(ospi_supervisor.__file__).parents[1]
 SHOWN = 'mount --bind "$1" "$2" && mount --bind "$3" "$4" && shift 4 && exec "$@"'
 """Ours may lie where no other account can look."""
+PATIENCE_SECONDS = 900.0
 NO_NAMESPACES = "echo 0 >/proc/sys/user/max_user_namespaces && exec setpriv --inh-caps=-all --ambient-caps=-all -- "
 REFUSING = ("unshare", "--user", "--map-current-user", "--keep-caps", "sh", "-c", f'{NO_NAMESPACES}"$@"', "sh")
 """What runs so cannot make a user namespace, as on a machine whose administrator forbids them."""
@@ -35,7 +36,7 @@ def rehearsed(folder: Path, *before: str) -> list[Verdict]:
         by = ["unshare", "--mount", "sh", "-c", SHOWN, "sh", *shown, *identity, *before]
     env = {**os.environ, "HOME": str(site), "PYTHONPATH": str(sources), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [*by, python, "-m", "tests.rehearsal.ordinary", str(site)]
-    done = subprocess.run(command, env=env, cwd="/", stdout=subprocess.PIPE, timeout=170, check=True)
+    done = subprocess.run(command, env=env, cwd="/", stdout=subprocess.PIPE, timeout=PATIENCE_SECONDS, check=True)
     return msgspec.json.decode(done.stdout, type=list[Verdict])
 
 
