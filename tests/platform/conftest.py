@@ -1,5 +1,7 @@
 """A configuration in a temporary folder, and small real HTTP servers that stand for the platform."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from ospi_supervisor.config.tables import Config, parse_config
+from tests.platform.hook_bench import Bench
 from tests.support.system import free_port, require_root
 
 Handle = Callable[[BaseHTTPRequestHandler], None]
@@ -137,3 +140,14 @@ def make_config(tmp_path: Path) -> Callable[..., Config]:
 def as_root() -> None:
     """Only root can change accounts."""
     require_root("programs are run under another account")
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A release folder below a platform's root."""
+    release = tmp_path / "releases" / "11.6.0"
+    release.mkdir(parents=True)
+    bench = Bench(release)
+    yield bench
+    for pid in bench.survivors():
+        os.kill(pid, signal.SIGKILL)

@@ -1,83 +1,18 @@
 """Hooks as real programs: what they print, how they end, and that nothing of them stays."""
 
 import os
-import signal
 import subprocess
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
 import pytest
 
 from ospi_supervisor.errors import CancelledError, HookError
 from ospi_supervisor.platform import hook_output, processes
-from ospi_supervisor.platform.hook_output import Kept, Sinks
-from ospi_supervisor.platform.hooks import kill_leftovers, run_hook
+from ospi_supervisor.platform.hooks import kill_leftovers
 from ospi_supervisor.platform.processes import spawn
-from tests.support.forked import forked
-from tests.support.system import let_others_in, wait_until
-
-
-@dataclass
-class Bench:
-    """A release with one hook, and all that the hook said."""
-
-    release: Path
-    account: str | None = None
-    lines: list[str] = field(default_factory=list)
-    progress: list[tuple[float, str]] = field(default_factory=list)
-    shown: list[tuple[list[str], int]] = field(default_factory=list)
-    kept: Kept = Kept()  # noqa: RUF009 - a value
-    beats: int = 0
-    stop_at_beat: int | None = None
-
-    def run(self, script: str, timeout: float = 20) -> None:
-        path = self.release / "hook"
-        path.write_text(script if script.startswith("#!") else f"#!/bin/sh\n{script}")
-        path.chmod(0o755)
-        run_hook(
-            path,
-            env={"OSPI_RELEASE_DIR": str(self.release), "OSPI_UPDATE_ID": "7"},
-            cwd=self.release,
-            account=self.account,
-            timeout=timeout,
-            sinks=Sinks(
-                on_progress=lambda percent, message: self.progress.append((percent, message)),
-                on_log=lambda text: self.lines.extend(text.removesuffix("\n").split("\n")),
-                on_lines=lambda lines, count: self.shown.append((list(lines), count)),
-                clean=lambda text: text.replace("s3cret", "***"),
-            ),
-            kept=self.kept,
-            beat=self._beat,
-        )
-
-    def _beat(self) -> None:
-        self.beats += 1
-        if self.beats == self.stop_at_beat:
-            raise CancelledError("demandé")
-
-    def survivors(self) -> list[int]:
-        """Processes of this release that still run."""
-        return [process.pid for process in psutil.process_iter() if self._is_ours(process)]
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            return process.environ().get("OSPI_RELEASE_DIR") == str(self.release)
-        except psutil.Error:
-            return False
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """A release folder below a platform's root."""
-    release = tmp_path / "releases" / "11.6.0"
-    release.mkdir(parents=True)
-    bench = Bench(release)
-    yield bench
-    for pid in bench.survivors():
-        os.kill(pid, signal.SIGKILL)
+from tests.platform.hook_bench import Bench
+from tests.support.system import let_others_in
 
 
 def test_lines_progress_and_environment(bench: Bench) -> None:
@@ -187,70 +122,6 @@ def test_lines_without_end_are_cut_and_strange_bytes_replaced(bench: Bench) -> N
     assert "".join(bench.lines[:-1]) == "x" * 100_000
     assert max(map(len, bench.lines)) <= hook_output.MAX_LINE_BYTES
     assert bench.lines[-1] == "��café"
-
-
-STRANGE = "env -i setsid sh -c 'echo $$ > {file}.new; mv {file}.new {file}; exec sleep 120'"
-"""A daemon that kept nothing of its hook: not its environment, not its session, and soon not its parent."""
-
-
-def is_running(pid: int) -> bool:
-    """Whether that process works; one that ended may stay listed until somebody asks how."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
-
-
-def wait_for_pid(file: Path) -> int:
-    wait_until(file.exists, "the daemon runs")
-    return int(file.read_text())
-
-
-@pytest.mark.parametrize("code", [0, 1])
-@pytest.mark.parametrize("output", ["", ">/dev/null 2>&1"])
-def test_a_child_that_kept_nothing_of_the_hook_is_killed(bench: Bench, code: int, output: str) -> None:
-    file = bench.release / "daemon"
-    began = time.monotonic()
-    try:
-        bench.run(
-            f"({STRANGE.format(file=file)} {output} &)\nwhile ! [ -e {file} ]; do :; done; exit {code}", timeout=60
-        )
-    except HookError:
-        assert code == 1
-    assert time.monotonic() - began < 100
-    assert not is_running(wait_for_pid(file))
-
-
-def test_one_that_hops_from_process_to_process_is_caught(bench: Bench) -> None:
-    hop = bench.release / "hop"
-    hop.write_text(f"#!/bin/sh\necho $$ > {bench.release}/last\n[ $1 -gt 3000 ] || env -i setsid $0 $(($1+1)) &\n")
-    hop.chmod(0o755)
-    bench.run(f"env -i setsid {hop} 1 >/dev/null 2>&1 & sleep 0.2")
-    last = (bench.release / "last").read_text()
-    time.sleep(0.3)
-    assert (bench.release / "last").read_text() == last
-
-
-def test_children_that_are_started_again_when_they_die_are_killed(bench: Bench) -> None:
-    script = "for n in 1 2 3; do sleep 5 & echo $! >> started; wait; done"
-    bench.run(f"for n in 1 2 3 4 5; do env -i setsid sh -c '{script}' >/dev/null 2>&1 & done; sleep 0.3")
-    started = (bench.release / "started").read_text().split()
-    assert len(started) >= 5
-    assert not any(is_running(int(pid)) for pid in started)
-
-
-def test_hooks_of_a_dead_worker_are_killed_and_others_left_alone(bench: Bench, tmp_path: Path) -> None:
-    file = bench.release / "daemon"
-    worker = forked().Process(target=bench.run, args=(f"{STRANGE.format(file=file)} & sleep 60",))
-    worker.start()
-    daemon = wait_for_pid(file)
-    worker.kill()
-    worker.join()
-    assert is_running(daemon)
-    assert kill_leftovers(tmp_path / "elsewhere") == 0
-    assert kill_leftovers(bench.release.parents[1]) == 3  # the hook and its two sleepers
-    assert not is_running(daemon)
-    assert bench.survivors() == []
 
 
 def test_services_survive_whatever_ends(bench: Bench) -> None:
