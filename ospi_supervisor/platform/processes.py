@@ -175,17 +175,27 @@ def _stop_if_marked(pid: int, mark: int) -> bool | None:
 
 
 def _bears(pid: int, mark: int) -> bool | None:
-    """Whether the process bears `mark`; None where it has ended."""
+    """Whether the process bears `mark`; None where it has ended.
+
+    One that ended without it, and that nobody has waited for yet, still tells that it bore none: on a busy machine
+    there are always some.
+    """
     try:
         limits = _MARK.search(Path(f"/proc/{pid}/limits").read_bytes())
-        status = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2]
+        if limits is not None and limits[1] != str(mark).encode():
+            return False
+        status = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
     except PermissionError:
         return False  # another account's: not one that we started
-    if limits is None or status.startswith((b"Z", b"X")):
-        return None
-    return limits[1] == str(mark).encode()
+    return None if limits is None or _has_ended(status) else True
+
+
+def _has_ended(status: list[bytes]) -> bool:
+    """By what follows the name in /proc/PID/stat: a process whose first thread has ended works on in the others."""
+    state, threads = status[0], int(status[17])
+    return state == b"X" or (state == b"Z" and threads <= 1)
 
 
 def _signal(pid: int, number: signal.Signals) -> None:

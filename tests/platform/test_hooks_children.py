@@ -1,5 +1,7 @@
 """What a hook leaves behind is killed, however it hides; what others leave is not."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +24,14 @@ def is_running(pid: int) -> bool:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+def threads_of(pid: int) -> int:
+    """How many threads that process has; one that ended may stay listed, with its first alone."""
+    try:
+        return psutil.Process(pid).num_threads()
+    except psutil.NoSuchProcess:
+        return 0
 
 
 def wait_for_pid(file: Path) -> int:
@@ -52,6 +62,33 @@ def test_one_that_hops_from_process_to_process_is_caught(bench: Bench) -> None:
     last = (bench.release / "last").read_text()
     time.sleep(0.3)
     assert (bench.release / "last").read_text() == last
+
+
+def test_a_child_whose_first_thread_has_ended_is_killed(bench: Bench) -> None:
+    file = bench.release / "daemon"
+    program = bench.release / "threads.py"
+    program.write_text(
+        "import ctypes, os, pathlib, threading, time\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        f"pathlib.Path({str(file)!r}).write_text(str(os.getpid()))\n"
+        "ctypes.CDLL(None).pthread_exit(None)\n"
+    )
+    bench.run(
+        f"env -i setsid {sys.executable} {program} >/dev/null 2>&1 &\nwhile ! [ -s {file} ]; do :; done; sleep 0.3",
+        timeout=60,
+    )
+    assert threads_of(wait_for_pid(file)) <= 1
+
+
+def test_what_ends_all_the_time_elsewhere_keeps_no_update_from_its_end(bench: Bench) -> None:
+    """A busy hospital: at each look there is another process of somebody else's that has just ended."""
+    endless = "import os, time\nfor _ in range(4000):\n    os.fork() or os._exit(0)\n    time.sleep(0.001)\n"
+    with subprocess.Popen([sys.executable, "-c", endless]) as busy:
+        try:
+            bench.run(f"{STRANGE.format(file=bench.release / 'daemon')} & sleep 0.2")
+        finally:
+            busy.kill()
+    assert bench.survivors() == []
 
 
 def test_children_that_are_started_again_when_they_die_are_killed(bench: Bench) -> None:
