@@ -31,10 +31,14 @@ def speaking() -> Iterator[None]:
 
 
 def command_line(words: str) -> str:
-    """The command `words` as it is typed on this server."""
-    return " ".join(filter(None, (PROGRAM, _ours.instance and f"--instance {_ours.instance}", words)))
+    """The command `words` as it is typed on this server, where each instance has a command of its own."""
+    return f"{_named()} {words}"
 
 
 def unit(name: str) -> str:
     """The unit of `web` or `worker` as systemctl takes it."""
-    return "-".join(filter(None, (PROGRAM, _ours.instance, name)))
+    return f"{_named()}-{name}"
+
+
+def _named() -> str:
+    return "-".join(filter(None, (PROGRAM, _ours.instance)))

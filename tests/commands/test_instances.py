@@ -62,9 +62,9 @@ def of_rh(site: Site) -> Site:
 
 @pytest.mark.usefixtures("of_rh")
 def test_words_name_the_instance_in_the_commands_that_they_advise(shell: Shell, archives: Archives) -> None:
-    assert "« ospi-supervisor --instance rh history » les liste" in shell("follow", "9").stderr
+    assert "« ospi-supervisor-rh history » les liste" in shell("follow", "9").stderr
     assert "« systemctl start ospi-supervisor-rh-worker »" in shell("status").stderr
-    assert "« ospi-supervisor --instance rh follow »" in shell("import", archives.good, "--notice-read").stdout
+    assert "« ospi-supervisor-rh follow »" in shell("import", archives.good, "--notice-read").stdout
     assert command_line("follow") == "ospi-supervisor follow", "once the command has ended"
 
 
@@ -72,7 +72,7 @@ def test_what_has_no_name_is_not_named() -> None:
     with speaking():
         assert (command_line("log 1"), unit("web")) == ("ospi-supervisor log 1", "ospi-supervisor-web")
         speak_as("rh")
-        assert (command_line("log 1"), unit("web")) == ("ospi-supervisor --instance rh log 1", "ospi-supervisor-rh-web")
+        assert (command_line("log 1"), unit("web")) == ("ospi-supervisor-rh log 1", "ospi-supervisor-rh-web")
     assert command_line("log 1") == "ospi-supervisor log 1"
 
 
