@@ -40,7 +40,7 @@ class Changes:
                         count += entry.kind == "file" and entry.ctime_ns == 0
             except BackupError:
                 return UNKNOWN
-        return counted(count, "créé ou modifié", "créés ou modifiés")
+        return counted(count, "créé ou modifié", "créés ou modifiés") if count else "aucun créé ni modifié"
 
     def _databases(self) -> list[tuple[str, str]]:
         return [(database.name, _written(database, mark)) for database, mark in self._marks]

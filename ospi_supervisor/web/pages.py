@@ -14,7 +14,7 @@ from ospi_supervisor.store.web_store import WebStore
 from ospi_supervisor.web.context import now, record_action, web
 from ospi_supervisor.web.dashboard import CHARTED, charted_phases, durations, gauges, installed_since, last_backup
 from ospi_supervisor.web.lists import ROWS, Asked, as_csv
-from ospi_supervisor.web.situations import situation_now
+from ospi_supervisor.web.situations import pill_of, situation_now
 
 bp = Blueprint("pages", __name__)
 
@@ -33,6 +33,7 @@ def add_to_every_page() -> dict[str, object]:
         "support": parts.config.support,
         "current_state": parts.operations.status,
         "situation_now": situation_now,
+        "pill_of": pill_of,
         "has_notice": lambda update: parts.operations.kept_notice(update) is not None,
         "server_time": _server_time,
     }

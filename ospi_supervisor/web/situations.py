@@ -24,9 +24,13 @@ class Now:
     @property
     def pill(self) -> str:
         """What the menu says beside « Mises à jour »: nothing while nothing is under way."""
-        if self.update is None or self.update["status"] == UpdateStatus.SCHEDULED:
-            return ""
-        return PILLS.get(UpdateStatus(self.update["status"]), "en cours")
+        return "" if self.update is None else pill_of(self.update)
+
+
+def pill_of(update: UpdateDocument) -> str:
+    """The same, where that update is the one that is not over."""
+    status = UpdateStatus(update["status"])
+    return PILLS.get(status, "" if status.is_final or status is UpdateStatus.SCHEDULED else "en cours")
 
 
 def situation_now() -> Now:

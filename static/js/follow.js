@@ -263,9 +263,9 @@ function replaceState(content) {
 
 /** The tab's title tells what happens, also behind other tabs. */
 function showInTab() {
-  const { title, active, bar } = state();
+  const { title, active, bar, pill } = state();
   const percent = bar === "forward" ? typeset(`${Math.round(byId("total").value)} % · `) : "";
-  if (active !== "yes") document.querySelector(".menu .pill")?.remove();
+  for (const inMenu of document.querySelectorAll(".menu .pill")) inMenu.textContent = pill;
   document.title = `${active === "yes" ? percent : ""}${title} · Superviseur OSPI`;
 }
 

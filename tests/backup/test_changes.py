@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
 
 def test_files_made_and_changed_since_are_counted(folder: Path) -> None:
     changes = Changes((), [folder])
-    assert changes.words(nothing) == ["fichiers : 0 créé ou modifié"]
+    assert changes.words(nothing) == ["fichiers : aucun créé ni modifié"]
     (folder / "sous/nouveau").write_text("après")
     (folder / "sous/ancien").write_text("après")
     assert changes.words(nothing) == ["fichiers : 2 créés ou modifiés"]
@@ -53,7 +53,7 @@ def test_a_sqlite_database_is_told_apart_from_files(folder: Path, mode: str) -> 
         database.execute("CREATE TABLE t (n)")
         database.commit()
         changes = Changes([SqliteDatabase("portail", path)], [folder])
-        assert changes.words(nothing) == ["fichiers : 0 créé ou modifié", "base « portail » : inchangée"]
+        assert changes.words(nothing) == ["fichiers : aucun créé ni modifié", "base « portail » : inchangée"]
         database.execute("INSERT INTO t VALUES (1)")
         database.commit()
         assert changes.words(nothing)[1] == "base « portail » : modifiée"

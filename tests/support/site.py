@@ -156,6 +156,11 @@ class Site:
     def prepared(self, switch_at: datetime | None) -> int:
         """An update to 11.6.0 that is prepared, for that hour or after it was missed."""
         number = self.update()
+        self.hold(number, switch_at)
+        return number
+
+    def hold(self, number: int, switch_at: datetime | None) -> None:
+        """That update becomes prepared, for that hour or after it was missed."""
         for phase in Phase:
             if rule_of(phase).cancellable:
                 self.phase(number, phase, PhaseStatus.DONE)
@@ -163,7 +168,6 @@ class Site:
         self.engine.hold(number, None if switch_at is None else Hour(switch_at=switch_at, wake_at=switch_at), now())
         message = "Tout est prêt : la page de maintenance sera mise en place à l'heure choisie."
         self.event(number, "hour", Phase.BACKUP, level="info", message=message)
-        return number
 
     def phase(self, number: int, phase: Phase, status: PhaseStatus) -> None:
         """A phase changes, with its event."""

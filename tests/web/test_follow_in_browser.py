@@ -1,6 +1,7 @@
 """Suivi in a real browser: it loses and repeats nothing, and says what is so."""
 
 import signal
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -52,6 +53,16 @@ def test_an_account_older_than_what_was_heard_takes_no_progress_back(page: Page,
     expect(page.locator("#titre")).not_to_have_text(title)
     assert stage.locator("progress").get_attribute("value") == "42"
     assert stage.locator(".message").inner_text() == "1\N{NO-BREAK SPACE}200 fichiers"
+
+
+def test_the_menu_says_when_an_update_waits_for_its_hour(page: Page, web: WebProcess) -> None:
+    number = follow(page, web)
+    expect(page.locator(".menu .pill")).to_have_text("en cours")
+    web.site.hold(number, now() + timedelta(hours=4))
+    expect(page.locator(".menu .pill")).to_have_text("prête")
+    web.site.engine.finish(number, UpdateStatus.CANCELLED, now())
+    web.site.event(number, "end", Phase.BACKUP, status="cancelled")
+    expect(page.locator(".menu .pill")).to_be_hidden()
 
 
 def test_no_event_is_lost_or_repeated_across_a_kill(page: Page, web: WebProcess) -> None:
