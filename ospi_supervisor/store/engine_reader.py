@@ -233,13 +233,13 @@ class EngineReader:
         return verdict_of(rows[0]["facts"]) if rows else None
 
     def phase_times(self, update_ids: Collection[int]) -> dict[int, dict[Phase, tuple[datetime, datetime]]]:
-        """When each phase that was done began and ended in these updates."""
+        """When the work of each phase began and ended in these updates, be it undone since."""
         query = PhaseRecord.select(PhaseRecord.owner, PhaseRecord.name, PhaseRecord.started_at, PhaseRecord.ended_at)
-        query = query.where(PhaseRecord.owner.in_(list(update_ids)), PhaseRecord.status == PhaseStatus.DONE)
+        worked = PhaseRecord.status.in_([PhaseStatus.DONE, PhaseStatus.UNDONE])
         found: dict[int, dict[Phase, tuple[datetime, datetime]]] = {number: {} for number in update_ids}
-        for row in self._rows(query):
-            if row["started_at"] and row["ended_at"]:
-                found[row["owner"]][Phase(row["name"])] = row["started_at"], row["ended_at"]
+        for row in self._rows(query.where(PhaseRecord.owner.in_(list(update_ids)), worked)):
+            if (begun := row["started_at"]) and (ended := row["ended_at"]):
+                found[row["owner"]][Phase(row["name"])] = begun, ended
         return found
 
     def integrity(self) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ospi_supervisor.domain.lifecycle import Phase, rule_of
+from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus, rule_of
 from ospi_supervisor.domain.prerequisites import GB
 from ospi_supervisor.domain.words import counted, number, size
 from ospi_supervisor.store.engine_documents import UpdateSummary
@@ -17,6 +17,8 @@ CHARTED = 6
 
 CHART_HEIGHT = 100.0
 OLD_BACKUP = timedelta(days=30)
+OVER = (UpdateStatus.SUCCEEDED, UpdateStatus.ROLLED_BACK)
+"""Where the maintenance page came, and went."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +113,7 @@ def durations(succeeded: Sequence[UpdateSummary]) -> list[Duration]:
     for update in reversed(succeeded):
         total, spans = lasted(update) or 0.0, times[update["id"]]
         seconds = {phase: max(0.0, (ended - begun).total_seconds()) for phase, (begun, ended) in spans.items()}
-        measured.append((str(update["to"]), total, downtime_of(spans) or 0.0, seconds))
+        measured.append((str(update["to"]), total, downtime_of(update, spans) or 0.0, seconds))
     longest = max((sum(seconds.values()) for *_, seconds in measured), default=0.0) or 1.0
     return [
         Duration(
@@ -125,11 +127,13 @@ def durations(succeeded: Sequence[UpdateSummary]) -> list[Duration]:
     ]
 
 
-def downtime_of(spans: Mapping[Phase, tuple[datetime, datetime]]) -> float | None:
-    """How long users saw the maintenance page, in seconds; None where it was not shown, or not ended by `reopen`."""
-    if Phase.MAINTENANCE not in spans or Phase.REOPEN not in spans:
+def downtime_of(update: UpdateSummary, spans: Mapping[Phase, tuple[datetime, datetime]]) -> float | None:
+    """How long users saw the maintenance page, in seconds: until `reopen`, or the end of the way back; None where it
+    was not shown, or still is."""
+    if Phase.MAINTENANCE not in spans or UpdateStatus(update["status"]) not in OVER:
         return None
-    return max(0.0, (spans[Phase.REOPEN][1] - spans[Phase.MAINTENANCE][0]).total_seconds())
+    ended = spans[Phase.REOPEN][1] if Phase.REOPEN in spans else datetime.fromisoformat(update["ended_at"] or "")
+    return max(0.0, (ended - spans[Phase.MAINTENANCE][0]).total_seconds())
 
 
 def _segments(seconds: dict[Phase, float], longest: float) -> list[Segment]:

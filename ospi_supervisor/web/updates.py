@@ -101,7 +101,7 @@ def history() -> str:
     updates = reader.updates(ROWS + 1, asked.before, search)
     shown = updates[:ROWS]
     times = reader.phase_times([update["id"] for update in shown])
-    downtimes = {number: seconds for number, spans in times.items() if (seconds := downtime_of(spans)) is not None}
+    downtimes = {update["id"]: downtime_of(update, times[update["id"]]) for update in shown}
     return render_template(
         "updates/history.html",
         updates=shown,

@@ -2,15 +2,16 @@
 
 import re
 import sqlite3
+from datetime import timedelta
 
 import pytest
 
-from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.store import engine_documents
 from ospi_supervisor.store.engine_models import Event, PhaseRecord, Update
 from ospi_supervisor.store.engine_reader import PAGE
 from ospi_supervisor.web.lists import ROWS
-from tests.support.site import Browser, Site
+from tests.support.site import Browser, Site, now
 
 
 def test_history_lists_every_update(site: Site, admin: Browser) -> None:
@@ -20,6 +21,29 @@ def test_history_lists_every_update(site: Site, admin: Browser) -> None:
     assert page.index("11.5.0 → 11.6.0") < page.index("11.5.0 → 11.5.9")
     assert "réussie" in page
     assert admin.get("mises-a-jour/suivi?update=99").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "reached", "minutes"),
+    [
+        (UpdateStatus.SUCCEEDED, Phase.REOPEN, PhaseStatus.DONE, 7),
+        (UpdateStatus.ROLLED_BACK, Phase.MAINTENANCE, PhaseStatus.UNDONE, 9),
+        (UpdateStatus.CANCELLED, Phase.BACKUP, PhaseStatus.UNDONE, None),
+    ],
+)
+def test_history_tells_how_long_users_saw_the_page_whatever_the_outcome(
+    site: Site, admin: Browser, status: UpdateStatus, phase: Phase, reached: PhaseStatus, minutes: int | None
+) -> None:
+    number, began = site.update(), now()
+    site.engine.set_phase(number, Phase.BACKUP, status=PhaseStatus.DONE, started_at=began, ended_at=began)
+    if minutes:
+        begins, ends = began + timedelta(minutes=1), began + timedelta(minutes=2)
+        site.engine.set_phase(number, Phase.MAINTENANCE, status=PhaseStatus.DONE, started_at=begins, ended_at=ends)
+    times = {} if reached is PhaseStatus.UNDONE else {"started_at": began, "ended_at": began + timedelta(minutes=8)}
+    site.engine.set_phase(number, phase, status=reached, **times)
+    site.engine.finish(number, status, began + timedelta(minutes=10))
+    words = f"{minutes} min 00 s" if minutes else "–"
+    assert f'data-label="Interruption">{words}</td>' in admin.get("mises-a-jour/historique").text.replace("\u00a0", " ")
 
 
 def many_updates(site: Site, count: int) -> None:
