@@ -45,3 +45,11 @@ def make_administration(config: Config) -> Administration:
         utc_now,
         reader.prepared_update,
     )
+
+
+def make_folders(config: Config) -> None:
+    """What the worker and a rehearsal from the shell write in, whichever is first on this server."""
+    paths = config.paths
+    paths.engine_dir.mkdir(mode=0o751, parents=True, exist_ok=True)  # the platform's account may ask for the hold
+    for folder in (paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
+        folder.mkdir(mode=0o750, parents=True, exist_ok=True)

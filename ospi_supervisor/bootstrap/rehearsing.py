@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import msgspec
 
 from ospi_supervisor.administration.rehearsing import PLAYED, Rehearsing
-from ospi_supervisor.bootstrap.administration import make_adapters, make_administration
+from ospi_supervisor.bootstrap.administration import make_adapters, make_administration, make_folders
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.tried import Tried
 from ospi_supervisor.domain.rehearsal import Mode
@@ -19,6 +19,7 @@ def make_rehearsing(config: Config) -> Rehearsing:
     """With rehearsals on, whatever the configuration says of updates."""
     asked = msgspec.structs.replace(config.rehearsal, mode=Mode.WHEN_POSSIBLE)
     config = msgspec.structs.replace(config, rehearsal=asked)
+    make_folders(config)
     administration, adapters = make_administration(config), make_adapters(config)
     registry = make_registry(
         adapters,

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ospi_supervisor import __version__
 from ospi_supervisor.administration.conditions import conditions_of
 from ospi_supervisor.archive.delta_base import check_base
-from ospi_supervisor.bootstrap.administration import make_adapters, make_administration
+from ospi_supervisor.bootstrap.administration import make_adapters, make_administration, make_folders
 from ospi_supervisor.bootstrap.drills import make_drills
 from ospi_supervisor.config.support_key import SupportKey
 from ospi_supervisor.config.tables import Config
@@ -73,7 +73,7 @@ def run_worker(config: Config) -> None:
 def make_worker(config: Config) -> Worker:
     """The worker process' parts."""
     paths = config.paths
-    _make_folders(config)
+    make_folders(config)
     adapters = make_adapters(config)
     store, reader = EngineStore(sqlite_url(paths.engine_db)), EngineReader(sqlite_url(paths.engine_db))
     registry = _make_registry(config, adapters, store, reader)
@@ -190,13 +190,6 @@ def _in_turn(*tasks: Callable[[], None]) -> None:
     with ExitStack() as stack:
         for task in reversed(tasks):
             stack.callback(task)
-
-
-def _make_folders(config: Config) -> None:
-    paths = config.paths
-    paths.engine_dir.mkdir(mode=0o751, parents=True, exist_ok=True)  # the platform's account may ask for the hold
-    for folder in (paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 def _make_requests(config: Config, adapters: Adapters, store: EngineStore) -> Requests:
