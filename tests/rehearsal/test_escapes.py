@@ -128,6 +128,7 @@ def attempts(site: Site, unix: list[Path], lan: tuple[str, int], abstract: str) 
     }
 
 
+MAILS = Path("/var/spool/postfix")
 REAL = ("/tmp/ospi-evasion", "/usr/ospi-evasion", "/var/spool/cron/crontabs/evasion", str(CRON))  # noqa: S108
 
 
@@ -137,6 +138,7 @@ def test_whatever_a_hook_tries_reaches_the_twin_or_nothing(make_site: MakeSite, 
     site = make_site(None if as_root else usual_account(), health=1)
     site.hook("")
     (site.config.paths.engine_dir / "secret").write_text("secret")
+    mails = sorted(MAILS.rglob("*"))
     memory = Path("/dev/shm/ospi-evasion")  # noqa: S108
     memory.write_text("secret")
     places = [*map(Path, ROOTS_SOCKETS), site.root / "run/app.sock", site.root / "data/app.sock"]
@@ -160,7 +162,9 @@ def test_whatever_a_hook_tries_reaches_the_twin_or_nothing(make_site: MakeSite, 
     assert {place: count for place, count in came.items() if count} == {}
     reached = {name for name, words in said.items() if words.startswith("reached")}
     assert not {"kernel", "system"} & reached
-    assert {name for name in reached if tried[name][0] in ("connect", "read", "attach", "kill", "run")} == set(), said
+    assert sorted(MAILS.rglob("*")) == mails
+    beyond = {name for name in reached if tried[name][0] in ("connect", "read", "attach", "kill", "run")}
+    assert beyond <= {"queue"}, said  # root's own spool has a copy in the twin, from which nobody takes a mail
     assert {path: path.read_bytes() for path in before} == before
     assert [path for path in REAL if Path(path).exists()] == []
     assert not (site.config.backup.directory / "evasion").exists()
