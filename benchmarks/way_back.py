@@ -20,7 +20,7 @@ from benchmarks.former import HERE, former_program
 from tests.support.clonable import clonable_disk
 from tests.support.postgres import postgres_server
 
-BEFORE = "fe61321"
+BEFORE = "693095d"
 """The last commit whose checkpoint dumped every database."""
 MEGABYTES = 3000
 DISK_MEGABYTES = 40_000
@@ -30,7 +30,10 @@ import json, sys, time
 from pathlib import Path
 from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.backup.snapshots import Snapshots
-from ospi_supervisor.config.tables import DatabaseTable
+try:
+    from ospi_supervisor.config.tables import DatabaseTable
+except ModuleNotFoundError:  # then
+    from ospi_supervisor.config import DatabaseTable
 folder, table, step = Path(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3]
 if table.get("password_file"):
     table["password_file"] = Path(table["password_file"])

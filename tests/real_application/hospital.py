@@ -54,8 +54,7 @@ name = "hub"
     + """memory_gb = 1
 free_disk_percent = 1
 platform_version = "5.0.0"
-[rehearsal]
-mode = "{rehearsal}"
+{rehearsal}
 """
 )
 
@@ -147,7 +146,8 @@ def running(
 ) -> Iterator[Site]:
     """A site on the older release (copied from `release`), adopted, with its worker; all stopped at the end.
 
-    `prepare` sees the site while its hub serves and before the worker starts. Its rows are in the server where one is
+    `prepare` sees the site while its hub serves and before the worker starts; an empty `rehearsal` leaves the mode to
+    the program. Its rows are in the server where one is
     given, which then has a database more.
     """
     hub_port, front_port = free_port(), free_port()
@@ -185,7 +185,7 @@ def _lay_out(site: Site, release: Path) -> None:
     text = CONFIGURATION.format(
         root=site.root,
         product=recipe.PRODUCT,
-        rehearsal=site.rehearsal,
+        rehearsal=f'[rehearsal]\nmode = "{site.rehearsal}"' if site.rehearsal else "",
         trust=site.trust,
         hub_port=site.hub_port,
         front_port=site.front_port,
