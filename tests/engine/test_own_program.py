@@ -11,7 +11,7 @@ from ospi_supervisor.domain.schedule import INSTALL_WINDOW
 from ospi_supervisor.engine.engine import Engine
 from ospi_supervisor.errors import HookError, RefusedError, WorkerStoppingError
 from ospi_supervisor.phases.base import Registry, Run
-from tests.engine.test_requests import requests_of
+from tests.engine.test_requests import answer, importing, requests_of
 from tests.support.engine import NEW, Bench, Faults, MarkingPhase, now
 
 NEXT = "99.0"
@@ -64,6 +64,17 @@ def test_its_failure_locks_its_product_alone(bench: Bench) -> None:
     engine(bench).run_due()
     assert bench.status(platform) is UpdateStatus.SUCCEEDED
     assert bench.update(platform)["to"] == NEW
+
+
+def test_beside_it_no_other_update_is_begun(bench: Bench) -> None:
+    def another(_run: Run) -> None:
+        requests_of(bench).answer(importing(2))
+        found = answer(bench, 2)
+        assert (found["accepted"], "en cours" in found["message"]) == (False, True), found
+
+    admit(bench)
+    engine(bench, {"did verify": another}).run_due()
+    assert bench.status() is UpdateStatus.SUCCEEDED
 
 
 def test_it_goes_on_in_the_program_that_is_left(bench: Bench) -> None:

@@ -206,6 +206,7 @@ REFUSED: list[tuple[Callable[[Day], dict[str, Any]], str]] = [
     (lambda day: day.ask(2, "reschedule", update_id=1, switch_at="demain"), "demande illisible"),
     (lambda day: day.ask(2, "reschedule", update_id=7), "inconnue"),
     (lambda day: day.ask(2, "import"), "est prête et attend son heure"),
+    (lambda day: day.ask(2, "import", own=True), "est prête et attend son heure"),
     (lambda day: day.ask(2, "import", switch_at=(day.at + HOUR).isoformat()), "est prête et attend son heure"),
     (lambda day: day.ask(2, "import", switch_at=day.at.isoformat(), start_at=day.at.isoformat()), "demande illisible"),
 ]
