@@ -4,7 +4,6 @@ import gc
 import shutil
 import tempfile
 from collections.abc import Iterator
-from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -48,14 +47,8 @@ def _nothing_left_open() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, and beside each of them one of a browser's, which waits while the other works; otherwise as
-    they stand."""
-    files = dict.fromkeys(item.path for item in items)
-    longest = [path for path in files if path.parent.name in LONGEST]
-    waiting = [path for path in files if path.stem.endswith("_in_browser") and path not in longest]
-    first = [path for pair in zip_longest(longest, waiting) for path in pair if path]
-    place = {path: number for number, path in enumerate(dict.fromkeys([*first, *files]))}
-    items.sort(key=lambda item: place[item.path])
+    """The longest first; otherwise as they stand."""
+    items.sort(key=lambda item: item.path.parent.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
