@@ -144,6 +144,7 @@ SCRIPTS = {
     "lines and progress": "import os\nblock = ((b'x' * 99 + b'\\n') * 100 + b'@progress 4 x\\n') * 100\n"
     "for _ in range(300): os.write(1, block)",
 }
+TRIES = 3
 KEYS = "import os\nblock = b'ajout de la primary key sur la table des actes\\n' * 20_000\n"
 GIGABYTES = {
     **{name: SCRIPTS[name].replace("range(300)", "range(2000)") for name in list(SCRIPTS)[2:]},
@@ -153,9 +154,11 @@ GIGABYTES = {
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_reading_costs_a_bounded_multiple_of_the_same_hook_into_a_file(name: str, tmp_path: Path) -> None:
-    """In processor time, which depends less on what else the machine does; ours and the hook's together."""
-    ours, file = compare(SCRIPTS[name], Kept(head=1_000_000, tail=1_000_000), tmp_path)
-    assert ours <= BOUND * file + START_SECONDS
+    """In processor time, which depends less on what else the machine does; ours and the hook's together. What it does
+    besides only adds: the least of some is looked at."""
+    kept = Kept(head=1_000_000, tail=1_000_000)
+    taken = [compare(SCRIPTS[name], kept, tmp_path) for _ in range(TRIES)]
+    assert min(ours for ours, _ in taken) <= BOUND * min(file for _, file in taken) + START_SECONDS
 
 
 @pytest.mark.full

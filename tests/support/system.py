@@ -8,7 +8,9 @@ import socket
 import stat
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from typing import NoReturn
 
@@ -44,10 +46,20 @@ def free_port() -> int:
     """A port of the loopback address that nobody uses, and that nobody is given before it is listened on: below the
     range that the kernel hands out to clients, and at random, for other tests of this machine ask at the same time."""
     while True:
-        port = random.SystemRandom().choice(PORTS)
+        port = next(_own_ports())
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """Each port in its turn, so that none is given twice while it waits to be listened on; those who test beside this
+    process have others."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = list(PORTS[number :: int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))])
+    random.SystemRandom().shuffle(own)
+    return cycle(own)
 
 
 def listens(port: int) -> bool:

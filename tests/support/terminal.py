@@ -82,7 +82,7 @@ class Running:
                     child.suspend()
             return bool(found)
 
-        wait_until(hold, f"{name} at work", 60)
+        wait_until(hold, f"{name} at work")
         yield
         for child in found:
             with suppress(psutil.NoSuchProcess):
