@@ -27,6 +27,9 @@ QUIET_SECONDS = 5.0
 """The queue is read when it was written to, and every so often anyway; the worker hears then that nothing rings."""
 LOOK_SECONDS = 0.1
 """How often it is seen whether it was written to, where the system does not tell."""
+FIRST_LOOK_SECONDS = 0.01
+"""SQLite writes a commit to its log first and shows it to readers later, which nothing tells of; a slow disk lies in
+between. So the queue is looked at again after a write, each time after twice as long."""
 LONGEST_PAYLOAD = 16 * 1024
 """A longer one asks for nothing that we know: it is told as an empty one, which is refused and so answered."""
 MOST_BRACKETS = 200
@@ -51,6 +54,7 @@ class _Door:
         self._web_db = web_db
         self._queue: Queue | None = None
         self._seen: list[tuple[int, int]] = []
+        self._pause = QUIET_SECONDS
         self._written: Written | None = None
         with suppress(OSError):  # too many folders are watched already
             self._written = Written(queue.parent)
@@ -70,13 +74,15 @@ class _Door:
         yield from self._requests("WHERE id > ? ORDER BY id LIMIT ?", command["number"], command["most"])
 
     def _wait_until_written(self) -> None:
-        """Return when the queue was written to, or after `QUIET_SECONDS`."""
-        if self._written is not None:
-            self._written.wait(QUIET_SECONDS)
-            return
-        deadline = time.monotonic() + QUIET_SECONDS
-        while not self._was_written() and time.monotonic() < deadline:
-            time.sleep(LOOK_SECONDS)
+        """Return when the queue was written to, or may show what was written, or after `QUIET_SECONDS`."""
+        wait = self._written.wait if self._written is not None else self._wait_looking
+        self._pause = FIRST_LOOK_SECONDS if wait(self._pause) else min(2 * self._pause, QUIET_SECONDS)
+
+    def _wait_looking(self, seconds: float) -> bool:
+        deadline = time.monotonic() + seconds
+        while not (written := self._was_written()) and time.monotonic() < deadline:
+            time.sleep(min(LOOK_SECONDS, seconds))
+        return written
 
     def _was_written(self) -> bool:
         before, self._seen = self._seen, []
