@@ -36,6 +36,8 @@ from ospi_supervisor.system.files import sync_tree
 
 NOTED = 20
 NAMED = 3
+SMALL_BYTES = 16 << 20
+"""What is compressed in less time than programs of their own at low priority take to start."""
 
 
 @dataclass(frozen=True)
@@ -127,14 +129,15 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     weight = sum(listing[path].size for path in paths)
     meter.stage(0, 60, weight + sum(database.size() for database in source.databases))
     by_folder = {top: below(top, paths) for top in source.data_dirs}
-    written = write_tarball(by_folder, folder / inventory.TARBALL, meter.tick, low_priority=thorough)
+    gentle = thorough and weight > SMALL_BYTES
+    written = write_tarball(by_folder, folder / inventory.TARBALL, meter.tick, low_priority=gentle)
     meter.advance(weight)
     dumps = _databases(source.databases, folder, base, meter)
     sync_tree(folder)
     meter.stage(60, 75, inventory.bytes_in(folder))
     # As the disk gives it back; what is proven below is read from there too.
     parts = dumps.known | inventory.weigh(folder, meter.advance, but=dumps.known, unread=dumps.unread)
-    _reconcile(listing, paths, written, folder, meter, low_priority=thorough)
+    _reconcile(listing, paths, written, folder, meter, low_priority=gentle)
     dumps.prove(meter.tick)
     _write_lists(folder, listing, earlier if base else None)
     snapshot = Snapshot(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ospi_supervisor.backup.tarball import members_of, write_tarball
+from ospi_supervisor.backup.tarball import Written, members_of, write_tarball
 from ospi_supervisor.errors import BackupError
 from tests.backup.conftest import Hospital, mounted
 from tests.backup.trees import state_of
@@ -53,8 +53,26 @@ def test_the_standard_tools_read_it(tmp_path: Path) -> None:
     assert [name.rstrip("/") for name in listed.stdout.splitlines()] == names(folder)
 
 
+BOTH_WAYS = pytest.mark.parametrize("low_priority", [False, True], ids=["here", "beside"])
+
+
+@BOTH_WAYS
+def test_folders_one_after_the_other_make_one_archive(tmp_path: Path, low_priority: bool) -> None:
+    folders = [tmp_path / "données", tmp_path / "images"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "fichier").write_text(folder.name)
+    written = write_tarball(
+        {folder: names(folder) for folder in folders}, tmp_path / "tar.zst", nothing, low_priority=low_priority
+    )
+    members = members_of(tmp_path / "tar.zst", nothing, low_priority=low_priority)
+    assert members.keys() == {name for folder in folders for name in names(folder)}
+    assert written == Written(0, [])
+
+
+@BOTH_WAYS
 @pytest.mark.parametrize("where", [0.0, 0.3, 0.6, 0.99])
-def test_a_cut_archive_is_damaged(tmp_path: Path, where: float) -> None:
+def test_a_cut_archive_is_damaged(tmp_path: Path, where: float, low_priority: bool) -> None:
     folder = tmp_path / "données"
     folder.mkdir()
     (folder / "fichier").write_bytes(os.urandom(3_000_000))
@@ -62,7 +80,7 @@ def test_a_cut_archive_is_damaged(tmp_path: Path, where: float) -> None:
     write_tarball({folder: names(folder)}, tarball, nothing, low_priority=False)
     os.truncate(tarball, int(tarball.stat().st_size * where))
     with pytest.raises(BackupError, match=r"tronquée|endommagée"):
-        members_of(tarball, nothing, low_priority=False)
+        members_of(tarball, nothing, low_priority=low_priority)
 
 
 @pytest.fixture
