@@ -18,6 +18,7 @@ NOLOGFLUSH = 2
 """Neither the journal nor dirty pages are written: what was not synced is gone at the next mount."""
 
 BUSY_SECONDS = 30.0
+INIT = 1
 FILLER = "remplissage"
 
 
@@ -88,11 +89,18 @@ def unmount(folder: Path) -> None:
 
 
 def mounted_by(folder: Path) -> Iterator[psutil.Process]:
-    """The processes that have that disk in a mount namespace of their own."""
-    for process in Path("/proc").glob("[0-9]*"):
+    """The processes that nobody waits for and that have that disk in a mount namespace of their own.
+
+    What another test starts beside us has it too as long as it has its copy of our mounts: that ends by itself.
+    """
+    ours = Path("/proc/self/ns/mnt").readlink()
+    for process in psutil.process_iter():
         with contextlib.suppress(OSError, psutil.NoSuchProcess):
-            if f" {folder} " in (process / "mountinfo").read_text(errors="surrogateescape"):
-                yield psutil.Process(int(process.name))
+            eldest = [process, *(parent for parent in process.parents() if parent.pid != INIT)][-1]
+            if Path(f"/proc/{eldest.pid}/ns/mnt").readlink() != ours:
+                mounts = Path(f"/proc/{process.pid}/mountinfo").read_text(errors="surrogateescape")
+                if f" {folder} " in mounts:
+                    yield process
 
 
 def holders(folder: Path) -> list[psutil.Process]:
