@@ -81,10 +81,10 @@ class Restoration:
         """Bring platform and data back to `snapshot`, and open the platform when it is well.
 
         Before anything changes: BackupError where the snapshot is damaged, its release is gone, the configuration
-        leads elsewhere than it did, or users do not get the page. Afterwards a failure leaves the page in place and
-        says what is done: the same command takes it up again, killed or failed, and the safety snapshot, unless it was
-        declined, holds what was there. Once data and platform are back nothing is to be done again: what users entered
-        since would be lost.
+        leads elsewhere than it did, or users do not get the page; OSError where a folder vanishes meanwhile. Afterwards
+        a failure leaves the page in place and says what is done: the same command takes it up again, killed or failed,
+        and the safety snapshot, unless it was declined, holds what was there. Once data and platform are back nothing
+        is to be done again: what users entered since would be lost.
 
         As long as nothing has changed the wish to stop is followed: StoppedByHandError, the platform being open as it
         was. From the first datum that changes on, the restoration goes to its end.

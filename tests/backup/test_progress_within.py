@@ -19,14 +19,14 @@ MIB = 1 << 20
 
 @pytest.fixture
 def big(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hospital:
-    """One database of 24 MiB and nothing else; every step is measured and told."""
+    """One database of 48 MiB and nothing else; every step is measured and told."""
     monkeypatch.setattr(meter, "TELL_SECONDS", 0.0)
     monkeypatch.setattr(meter, "MEASURE_SECONDS", 0.0)
     hospital = Hospital(tmp_path)
     hospital.make_database(1)
     with closing(sqlite3.connect(hospital.database)) as connection:
         connection.execute("CREATE TABLE image (octets BLOB)")
-        connection.executemany("INSERT INTO image VALUES (randomblob(?))", [(MIB,)] * 24)
+        connection.executemany("INSERT INTO image VALUES (randomblob(?))", [(MIB,)] * 48)
         connection.commit()
     return hospital
 

@@ -77,7 +77,7 @@ class ByHand:
 
     def restore(self, *, with_safety: bool = True) -> None:
         """As the command does; it may say that somebody was at work meanwhile."""
-        with suppress(SupervisorError):
+        with suppress(SupervisorError, OSError):
             Restoration(self.adapters, lambda: datetime.now(UTC), nothing, with_safety).run(self.snapshots.list()[0])
 
 
