@@ -1,7 +1,6 @@
 """What is recorded of the update under way: in memory at once, on disk as durably as the disk allows."""
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -17,6 +16,7 @@ from ospi_supervisor.domain.lifecycle import (
 )
 from ospi_supervisor.domain.schedule import is_late
 from ospi_supervisor.domain.validation import Decision
+from ospi_supervisor.engine.backlog import Backlog, Step
 from ospi_supervisor.engine.reserve import Reserve
 from ospi_supervisor.errors import StateError, printable
 from ospi_supervisor.phases.base import Facts
@@ -25,16 +25,10 @@ from ospi_supervisor.store.engine_store import EngineStore
 
 logger = logging.getLogger(__name__)
 
-Step = Callable[[], None]
-"""Something to write, in a transaction of its own or with others, in their order."""
-
 HOOK_FAILED = "hook_failed"
 """The fact of a phase in which one of the release's own programs failed."""
 REFUSED = "refused"
 """The fact of a phase that found that the update must not go on: no failure."""
-
-BLOCKED_SECONDS = 1.0
-"""A disk that refused is not asked again for what can wait, for so long."""
 
 _LOG_LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
 
@@ -49,10 +43,8 @@ class Record:
 
     def __init__(self, store: EngineStore, reserve: Reserve, update: StoredUpdate, clock: Callable[[], datetime]):
         self._store = store
-        self._reserve = reserve
         self._clock = clock
-        self._backlog: list[Step] = []
-        self._blocked_until = 0.0
+        self._backlog = Backlog(store, reserve)
         self.update_id = update.id
         self.product = update.product
         self.version = update.to_version
@@ -264,37 +256,7 @@ class Record:
 
     def flush(self) -> bool:
         """Write what could not be written yet; whether everything now is."""
-        try:
-            self._write_backlog()
-        except StateError as error:
-            logger.error("%s", error)
-            return False
-        return True
+        return self._backlog.flush()
 
     def _write(self, step: Step, *, required: bool) -> None:
-        self._backlog.append(step)
-        if not required and time.monotonic() < self._blocked_until:
-            return
-        try:
-            self._write_backlog()
-        except Exception as error:
-            if required or not isinstance(error, StateError):
-                self._backlog.remove(step)
-                raise
-            logger.error("%s", error)
-
-    def _write_backlog(self) -> None:
-        try:
-            self._write_all()
-        except StateError:
-            self._blocked_until = time.monotonic() + BLOCKED_SECONDS
-            if not self._reserve.give_up():
-                raise
-            self._write_all()
-        self._blocked_until = 0.0
-
-    def _write_all(self) -> None:
-        with self._store.transaction():
-            for step in self._backlog:
-                step()
-        self._backlog.clear()
+        self._backlog.write(step, required=required)
