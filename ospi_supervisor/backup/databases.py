@@ -28,6 +28,10 @@ class Database(Protocol):
         """The name of its dump's file or folder in a snapshot."""
 
     @property
+    def tools(self) -> tuple[str, ...]:
+        """The programs of this machine that it runs."""
+
+    @property
     def path(self) -> Path | None:
         """The file that it is, links followed now; None where its server alone knows where it lies."""
 

@@ -52,6 +52,7 @@ class PostgresDatabase:
         self, name: str, url: str, password_file: Path | None, account: str | None = None, *passed: int
     ) -> None:
         self.name, self.dump_name = name, f"{name}.pgdump"
+        self.tools = ("pg_dump", "pg_restore")
         self.path, self.counts_rows = None, True
         self.client = Client(name, url, password_file, account, passed)
         self._copies = ServerCopies(self.client)

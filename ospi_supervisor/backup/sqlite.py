@@ -37,6 +37,7 @@ class SqliteDatabase:
     def __init__(self, name: str, configured: Path, account: str | None = None) -> None:
         self.name = name
         self.dump_name = f"{name}.sqlite3"
+        self.tools: tuple[str, ...] = ()
         self.counts_rows = False
         self._configured = configured
         self._account = account

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import STATUS_FILE
@@ -52,14 +53,18 @@ def obstacles_of_release(
         yield from _interpreter(config, hook, command)
 
 
-def missing_tools(config: Config) -> list[str]:
-    """The programs that this configuration asks for and this server has not."""
+def asked_tools(config: Config) -> list[str]:
+    """The programs that this configuration asks for."""
     tools = ["tar", "zstd"]
-    if any(database.url.startswith("postgresql:") for database in config.platform.databases):
-        tools += ["pg_dump", "pg_restore"]
     if any(service.systemd for service in config.platform.services):
         tools.append("systemctl")
-    return [tool for tool in tools if shutil.which(tool) is None]
+    tools += (tool for database in make_databases(config.platform.databases) for tool in database.tools)
+    return list(dict.fromkeys(tools))
+
+
+def missing_tools(config: Config) -> list[str]:
+    """Those of them that this server has not."""
+    return [tool for tool in asked_tools(config) if shutil.which(tool) is None]
 
 
 def _account(config: Config) -> Iterator[Obstacle]:

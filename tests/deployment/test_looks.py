@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ospi_supervisor.config.tables import Config
-from ospi_supervisor.deployment.looks import interpreter_of, obstacles, obstacles_of_release
+from ospi_supervisor.deployment.looks import asked_tools, interpreter_of, obstacles, obstacles_of_release
 from ospi_supervisor.domain.prerequisites import Obstacle
 from tests.platform.conftest import make_config
 from tests.support.system import let_others_in, require_root
@@ -48,6 +48,19 @@ def test_a_server_that_is_fit_has_none_and_nothing_is_left_of_the_looks(config: 
     before = sorted(config.platform.root.rglob("*"))
     assert found(config) == []
     assert sorted(config.platform.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("url", "tools"),
+    [
+        ("sqlite:////srv/a.db", ["tar", "zstd"]),
+        ("postgresql://u@h:5432/b", ["tar", "zstd", "pg_dump", "pg_restore"]),
+        ("postgres://u@h:5432/b", ["tar", "zstd", "pg_dump", "pg_restore"]),
+    ],
+)
+def test_each_engine_says_its_tools(make_config: Callable[..., Config], url: str, tools: list[str]) -> None:
+    config = make_config(platform={"services": [], "databases": [{"name": "a", "url": url}]})
+    assert asked_tools(config) == tools
 
 
 @pytest.mark.parametrize("attribute", ["i", "a"])

@@ -5,14 +5,13 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 from ospi_supervisor.administration.checks.base import Findings
 from ospi_supervisor.backup.inventory import Snapshot, problems
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
-from ospi_supervisor.deployment.looks import missing_tools
+from ospi_supervisor.deployment.looks import asked_tools, missing_tools
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.domain.words import counted
@@ -65,7 +64,7 @@ def units(config: Config, adapters: Adapters) -> Findings:
 def versions(config: Config, adapters: Adapters) -> Findings:
     """What is too old to be relied upon."""
     absent = missing_tools(config)
-    found = {tool: _version(tool) for tool in _tools(config) if tool not in absent}
+    found = {tool: _version(tool) for tool in asked_tools(config) if tool not in absent}
     kernel = _numbers(re.match(r"[\d.]+", os.uname().release))
     wrong = False
     for tool, version in found.items():
@@ -131,14 +130,6 @@ def backups(config: Config, adapters: Adapters) -> Findings:
 def _changed(directory: Path, snapshot: Snapshot) -> list[str]:
     """The files of a snapshot that are not those that were written; read only where somebody touched them since."""
     return problems(directory / snapshot.id, snapshot, lambda _: None, trust_times=True)
-
-
-def _tools(config: Config) -> Iterator[str]:
-    yield from ("tar", "zstd")
-    if any(service.systemd for service in config.platform.services):
-        yield "systemctl"
-    if any(database.url.startswith("postgresql:") for database in config.platform.databases):
-        yield from ("pg_dump", "pg_restore")
 
 
 def _version(tool: str) -> Version:
