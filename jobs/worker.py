@@ -59,7 +59,7 @@ class Worker:
         return self._stopped.is_set() or (self._consumer is not None and bool(self._consumer.stop_flag.is_set()))
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGHUP: then phases 1 to 4 stop soon, later ones are finished first.
+        """Work until SIGTERM or SIGHUP: then the phases before `maintenance` stop soon, later ones are finished.
 
         BusyError where a worker is at it already.
         """

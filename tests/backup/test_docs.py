@@ -23,9 +23,11 @@ GUIDE = Path(__file__).parents[2] / "docs" / "sauvegardes.md"
 pytestmark = pytest.mark.system
 
 
-def commands() -> list[str]:
+def commands(kind: str) -> list[str]:
+    """Those of the blocks that restore dumps of this `kind`, or no dump of a database."""
+    blocks: list[str] = re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL)
     return [
-        line for block in re.findall(r"```sh\n(.*?)```", GUIDE.read_text(), re.DOTALL) for line in block.splitlines()
+        line for block in blocks if set(re.findall(r"bases/NOM\.(\w+)", block)) <= {kind} for line in block.splitlines()
     ]
 
 
@@ -41,9 +43,8 @@ def test_folders_and_sqlite_are_restored_by_hand(hospital: Hospital) -> None:
     hospital.increment()
     target = hospital.root / "disque de secours"
     target.mkdir()
-    for command in commands():
-        if not command.startswith(("pg_restore", "createdb", "psql")):
-            subprocess.run(["bash", "-euo", "pipefail", "-c", _placed(command, hospital, target)], check=True)
+    for command in commands("sqlite3"):
+        subprocess.run(["bash", "-euo", "pipefail", "-c", _placed(command, hospital, target)], check=True)
     restored = target / str(hospital.data).lstrip("/")
     with closing(sqlite3.connect(restored / "portail.db")) as connection:
         assert connection.execute("SELECT count(*) FROM sejour").fetchone() == (100,)
@@ -72,7 +73,7 @@ def test_postgresql_is_restored_by_hand(postgres: Postgres, tmp_path: Path) -> N
     snapshots = Snapshots(tmp_path / "COMPLEMENT", [], make_databases([table]), 1)
     snapshots.take_full("entiere", "1.0", progress=lambda _: None, check=lambda: None)
     postgres.sql("postgres", "DROP DATABASE amain")
-    (command,) = [line for line in commands() if line.startswith("pg_restore --create")]
+    (command,) = [line for line in commands("pgdump") if line.startswith("pg_restore --create")]
     program, *arguments = command.split()
     arguments[-1] = str(tmp_path / "COMPLEMENT" / "entiere" / "bases" / "NOM.pgdump")
     postgres.run(program, *arguments)
@@ -94,7 +95,7 @@ def test_a_dump_without_the_platforms_search_path_is_loaded_by_hand(postgres: Po
     postgres.sql("postgres", "DROP DATABASE amain")
     places = {"COMPLEMENT/bases/NOM.pgdump": str(dump), "ROLE": "plateforme", "NOM": "amain"}
     address = {"PGHOST": str(postgres.folder), "PGPORT": str(postgres.port), "PGUSER": "proprietaire"}
-    for command in [line for line in commands() if line.startswith(("createdb", "pg_restore --file"))]:
+    for command in [line for line in commands("pgdump") if line.startswith(("createdb", "pg_restore --file"))]:
         for word, place in places.items():
             command = command.replace(word, place)
         subprocess.run(["bash", "-euo", "pipefail", "-c", command], check=True, env={**os.environ, **address})
@@ -113,7 +114,7 @@ def test_a_checkpoint_that_was_a_copy_is_loaded_by_hand(postgres: Postgres, tmp_
     snapshots.settle("arret", progress=lambda _: None)
     postgres.sql("postgres", "DROP DATABASE amain")
     places = {"COMPLEMENT": str(tmp_path / "sauvegardes" / "arret"), "BASE": "amain"}
-    for command in [line for line in commands() if line.startswith(("psql", "pg_restore --exit"))]:
+    for command in [line for line in commands("pgdump") if line.startswith(("psql", "pg_restore --exit"))]:
         program, *arguments = command.split()
         for word, place in places.items():
             arguments = [argument.replace(word, place) for argument in arguments]

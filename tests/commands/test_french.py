@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
+from ospi_supervisor.domain.proxies import KINDS
 from ospi_supervisor.system.console import FRENCH
 from tests.commands.conftest import Shell
 
@@ -32,7 +33,7 @@ def test_every_message_is_one_of_clicks() -> None:
         (["import", "."], "'.' est un dossier."),
         (["logs"], "il n'y a pas de commande 'logs'."),
         (["status", "--jsn"], "il n'y a pas d'option '--jsn'."),
-        (["proxy", "iis"], "'iis' n'est pas l'un de 'nginx', 'apache', 'caddy'."),
+        (["proxy", "iis"], f"'iis' n'est pas l'un de {', '.join(map(repr, KINDS))}."),
         (["proxy"], "il manque l'argument"),
         (["user", "add", "zoé", "--group"], "l'option '--group' demande une valeur."),
     ],

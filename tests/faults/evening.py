@@ -11,7 +11,7 @@ import msgspec
 import urllib3
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
-from ospi_supervisor.domain.proxies import Kind
+from ospi_supervisor.domain.proxies import KINDS, Kind
 from ospi_supervisor.domain.requests import Terms
 from ospi_supervisor.domain.validation import Verdict
 from ospi_supervisor.errors import RefusedError
@@ -23,7 +23,6 @@ from tests.platform.proxied import Proxy
 from tests.support.proxies import serve
 from tests.support.system import free_port
 
-PROXIES: tuple[Kind, ...] = ("nginx", "apache", "caddy")
 Doors = dict[Kind, str]
 """The address of each proxy."""
 
@@ -116,7 +115,7 @@ class Evening:
     def proxies(self) -> Iterator[Doors]:
         """Each proxy at work, with what is printed for this world."""
         with ExitStack() as stack:
-            yield {kind: stack.enter_context(self._proxy(kind)) for kind in PROXIES}
+            yield {kind: stack.enter_context(self._proxy(kind)) for kind in KINDS}
 
     @contextmanager
     def _proxy(self, kind: Kind) -> Iterator[str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from ospi_supervisor.domain.announcement import Announcement
+from ospi_supervisor.domain.proxies import KINDS
 from tests.platform.proxied import Site, running_site
 
 pytestmark = pytest.mark.system
@@ -15,7 +16,7 @@ BEGINS = datetime(2026, 11, 30, 21, tzinfo=UTC)
 SOON = Announcement(begins=BEGINS, ends=BEGINS + timedelta(minutes=30), message="Merci d'enregistrer « avant ».")
 
 
-@pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
+@pytest.fixture(scope="module", params=KINDS)
 def site(request: pytest.FixtureRequest) -> Iterator[Site]:
     with running_site(request.param) as running:
         yield running

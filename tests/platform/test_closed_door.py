@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import pytest
 import urllib3
 
+from ospi_supervisor.domain.proxies import KINDS
 from ospi_supervisor.platform.invitations import COOKIE, Invitations, secret_in
 from tests.platform.proxied import Site, running_site
 from tests.platform.test_proxies import assert_page
@@ -39,7 +40,7 @@ MALFORMED = (
 )
 
 
-@pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest) -> Iterator[Site]:
     with running_site(request.param) as site:
         yield site

@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.domain.proxies import KINDS
 from tests.platform.proxied import running_site, supervisor_behind
 from tests.support.archives import build_archive, make_tree
 from tests.support.site import Archives
@@ -45,7 +46,7 @@ def large(tmp_path_factory: pytest.TempPathFactory, archives: Archives) -> Path:
     return build_archive(folder / "large.ospi", archives.root.parent, tree)
 
 
-@pytest.fixture(params=["nginx", "apache", "caddy"])
+@pytest.fixture(params=KINDS)
 def web(request: pytest.FixtureRequest, tmp_path: Path, platform: str, archives: Archives) -> Iterator[WebProcess]:
     with (
         running_site(request.param, change=shortened) as server,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 import urllib3
 
+from ospi_supervisor.domain.proxies import KINDS
 from tests.platform.proxied import Site, running_site
 
 pytestmark = pytest.mark.system
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.system
 OWN, PLATFORM = "superviseur.localhost", "portail.localhost"
 
 
-@pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest) -> Iterator[Site]:
     with running_site(request.param, OWN) as site:
         yield site
@@ -61,7 +62,7 @@ def test_maintenance_is_the_platforms_alone(site: Site) -> None:
         site.switch.off()
 
 
-@pytest.mark.parametrize("kind", ["nginx", "apache", "caddy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_on_a_shared_address_the_platform_has_no_service_worker(kind: str) -> None:
     with running_site(kind) as site:  # type: ignore[arg-type]
         for path in ("/sw.js", "/rapports/sw.js"):

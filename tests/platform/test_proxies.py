@@ -12,7 +12,7 @@ import pytest
 import urllib3
 
 from ospi_supervisor.config.tables import Config
-from ospi_supervisor.domain.proxies import Kind
+from ospi_supervisor.domain.proxies import KINDS, Kind
 from ospi_supervisor.platform.proxies import render_proxy
 from tests.platform.conftest import reply
 from tests.platform.proxied import Site, running_site
@@ -20,7 +20,7 @@ from tests.platform.proxied import Site, running_site
 pytestmark = pytest.mark.system
 
 
-@pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest) -> Iterator[Site]:
     """One server for the module: each test leaves the flag down and both stubs up."""
     with running_site(request.param) as site:
@@ -265,7 +265,7 @@ def test_the_public_view_follows_the_switch(site: Site) -> None:
     assert site.health.public() == "maintenance"
 
 
-@pytest.mark.parametrize("kind", ["nginx", "apache", "caddy"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_name_with_tls_is_rendered(make_config: Callable[..., Config], kind: Kind) -> None:
     addresses = {"public_url": "https://bi.hopital.example/", "health_url": "http://127.0.0.1:8080/health"}
     text = render_proxy(kind, make_config(platform=addresses))

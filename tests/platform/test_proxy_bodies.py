@@ -11,6 +11,7 @@ import pytest
 import urllib3
 from playwright.sync_api import Browser, expect
 
+from ospi_supervisor.domain.proxies import KINDS
 from tests.platform.proxied import Site, running_site
 from tests.support import site as supervisors
 from tests.support.site import Archives
@@ -24,7 +25,7 @@ FORM = "/superviseur/mises-a-jour/import"
 SLICES = "/superviseur/mises-a-jour/televersements/abc"
 
 
-@pytest.fixture(scope="module", params=["nginx", "apache", "caddy"])
+@pytest.fixture(scope="module", params=KINDS)
 def server(request: pytest.FixtureRequest) -> Iterator[Site]:
     with running_site(request.param) as site:
         yield site

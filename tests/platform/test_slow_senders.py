@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from ospi_supervisor.domain.proxies import Kind
+from ospi_supervisor.domain.proxies import KINDS, Kind
 from ospi_supervisor.platform.proxies import HEAD_SECONDS
 from tests.platform.conftest import reply
 from tests.platform.proxied import Site, running_site, supervisor_behind
@@ -23,7 +23,7 @@ SENDERS = 300
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 10000\r\n\r\na"
 
 
-@pytest.fixture(params=["nginx", "apache", "caddy"])
+@pytest.fixture(params=KINDS)
 def server(request: pytest.FixtureRequest) -> Iterator[Site]:
     with running_site(request.param) as site:
         yield site

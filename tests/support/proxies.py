@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import assert_never
 
 from ospi_supervisor.domain.proxies import Kind
 from tests.support.system import require_program
@@ -60,6 +61,8 @@ def serve(kind: Kind, folder: Path, printed: str, port: int) -> list[str]:
         )
         main.write_text(APACHE.format(folder=folder, account=ACCOUNT, modules=modules, port=port))
         return [require_program("apache2"), "-D", "FOREGROUND", "-f", str(main)]
+    if kind != "caddy":
+        assert_never(kind)
     servers = re.search(
         r"#(\tservers \{\n.*?\n)#\t\}\n", printed, re.DOTALL
     )  # what it says to put into the global block
