@@ -119,8 +119,7 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
 
     Raises BackupError, OSError and what the meter's check raises; the caller removes what was written.
     """
-    taken_at = datetime.now(UTC)
-    thorough = base is None
+    taken_at, thorough = datetime.now(UTC), base is None
     with source.hands() as hands:
         earlier = load_listing(base / inventory.LISTING) if base else {}
         listing = source.settled_scan(hands, meter.tick) if thorough else source.scan(hands, meter.tick)
