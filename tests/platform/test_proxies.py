@@ -1,6 +1,7 @@
 """The printed configurations, each in its real server, before stub servers for the platform and the supervisor."""
 
 import json
+import re
 import socket
 import time
 from collections import Counter
@@ -272,3 +273,10 @@ def test_a_name_with_tls_is_rendered(make_config: Callable[..., Config], kind: K
     assert "bi.hopital.example" in text
     assert "443" in text
     assert "http://127.0.0.1:8080" in text
+
+
+def test_what_nginx_has_in_common_bears_the_instances_name(make_config: Callable[..., Config]) -> None:
+    printed = render_proxy("nginx", make_config(supervisor={"instance": "rh"}))
+    named = re.findall(r"^map \S+ \$(\w+)|zone=(\w+):", printed, re.MULTILINE)
+    assert named
+    assert [name for pair in named for name in pair if name and not name.endswith("_rh")] == []
