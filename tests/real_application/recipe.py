@@ -22,6 +22,7 @@ HOOKS = (
     "migrate:20-schema:300:Mise à niveau du schéma",
     "migrate:30-names:300:Un seul compte par nom",
 )
+WORK = "40-reprise"
 
 
 def wheels(version: str) -> Path:
@@ -61,13 +62,17 @@ def _name_interpreter(folder: Path, python: Path) -> None:
         script.write_text(text.replace("#!/usr/bin/env python3", f"#!{python}", 1), encoding="utf-8")
 
 
-def build(version: str, folder: Path, python: Path, keys: Path, notice: Path) -> Path:
-    """The signed archive of one release, made by the vendor's own command."""
+def build(version: str, folder: Path, python: Path, keys: Path, notice: Path, work: str | None = None) -> Path:
+    """The signed archive of one release, made by the vendor's own command; `work` is a hook of its migration more."""
     payload(version, folder / version, python)
+    scripts = hooks(folder / f"hooks-{version}", python)
+    if work is not None:
+        (scripts / WORK).write_text(work, encoding="utf-8")
+        (scripts / WORK).chmod(0o755)
     archive = folder / f"{PRODUCT}-{version}.ospi"
     options = [f"--keys={keys}", f"--product={PRODUCT}", f"--version={version}", "--requires=>=5.0", "--writable=venv"]
-    options += [f"--payload={folder / version}", f"--hooks={hooks(folder / f'hooks-{version}', python)}"]
-    options += [f"--notice={notice}", *(f"--hook={hook}" for hook in HOOKS)]
+    options += [f"--payload={folder / version}", f"--hooks={scripts}", f"--notice={notice}"]
+    options += [f"--hook={hook}" for hook in (*HOOKS, *([f"migrate:{WORK}:900:Reprise"] if work is not None else []))]
     run_tool("ospi-release", "build", *options, "-o", str(archive))
     return archive
 

@@ -23,13 +23,15 @@ class Vendor:
     installed: Path
 
 
-def deliver(folder: Path) -> Vendor:
-    """Both releases built and proven by `ospi-release`, the older one unpacked from its archive and prepared."""
+def deliver(folder: Path, work: str | None = None) -> Vendor:
+    """Both releases built and proven by `ospi-release`, the older one unpacked from its archive and prepared; `work` is
+    a hook more of their migrations."""
     keys, notice, python = folder / "keys", folder / "notice.pdf", recipe.platform_python()
     recipe.run_tool("ospi-release", "init", str(keys))
     notice.write_bytes(b"%PDF-1.4\n%%EOF\n")
     root_metadata = keys / "root.json"
-    archives = {version: recipe.build(version, folder, python, keys, notice) for version in (recipe.OLD, recipe.NEW)}
+    versions = (recipe.OLD, recipe.NEW)
+    archives = {version: recipe.build(version, folder, python, keys, notice, work) for version in versions}
     for archive in archives.values():
         recipe.run_tool("ospi-release", "verify", str(archive), "--root", str(root_metadata))
     installed = _install(archives[recipe.OLD], folder / "installed", root_metadata)
