@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from ospi_supervisor.administration.checks import PROCESSES, run_checks
 from ospi_supervisor.administration.restoration import Restoration, Say, Tell, Wish
 from ospi_supervisor.archive.tree import Difference, audit, record_tree
 from ospi_supervisor.backup.inventory import Snapshot
@@ -189,6 +188,8 @@ class Administration:
 
     def check(self) -> list[Finding]:
         """What is wrong, or right, with the configuration and the machine."""
+        from ospi_supervisor.administration.checks import run_checks  # what they look at takes long to load
+
         return run_checks(self.config, self.adapters)
 
     def figures(self) -> dict[str, str]:
@@ -205,6 +206,8 @@ class Administration:
 
     def processes(self) -> list[Finding]:
         """Whether our own two processes live, in this program's version."""
+        from ospi_supervisor.administration.checks import PROCESSES, run_checks
+
         return run_checks(self.config, self.adapters, PROCESSES)
 
     def proxy(self, server: Kind) -> str:

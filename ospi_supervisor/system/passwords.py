@@ -1,7 +1,5 @@
 """How passwords are kept: scrypt by werkzeug, with its parameters in each hash, so that they can be raised."""
 
-from werkzeug.security import check_password_hash, generate_password_hash
-
 METHOD = "scrypt:32768:8:3"
 """Of the choices of parameters that OWASP holds equal (Password Storage Cheat Sheet), the one that takes 32 MiB a hash:
 n=2^17, r=8, p=1 takes 128. Whoever hashes for strangers does it one at a time.
@@ -10,11 +8,15 @@ n=2^17, r=8, p=1 takes 128. Whoever hashes for strangers does it one at a time.
 
 def hash_password(password: str) -> str:
     """What is kept of `password`."""
+    from werkzeug.security import generate_password_hash  # most commands of the shell have no password to look at
+
     return generate_password_hash(password, METHOD)
 
 
 def is_password(password: str, kept: str) -> bool:
     """Whether `kept` is of that password; never of one that is to be replaced."""
+    from werkzeug.security import check_password_hash
+
     return not must_be_replaced(kept) and check_password_hash(kept, password)
 
 

@@ -1,12 +1,16 @@
 """The texts that the program writes for other programs: reverse proxies and systemd."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jinja2
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 
-def template(name: str) -> jinja2.Template:
+def template(name: str) -> "Template":
     """The template `name` of this folder; a value that it names and does not get is a programming error."""
+    import jinja2  # few commands write such a text
+
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         undefined=jinja2.StrictUndefined,
