@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from ospi_supervisor.backup.reasons import reason
@@ -105,7 +106,7 @@ def child(
                 **({} if account is None else _identity(account)),
             )
         except OSError as error:
-            raise BackupError(f"« {command[0]} » n'a pas pu être lancé : {error.strerror} ; installez-le") from error
+            raise BackupError(f"{_named(command)} n'a pas pu être lancé : {error.strerror} ; installez-le") from error
         try:
             yield Child(process, complaints)
         finally:
@@ -113,6 +114,10 @@ def child(
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     _close(pipe)
+
+
+def _named(command: Sequence[str]) -> str:
+    return f"« {Path(command[0]).name} »"
 
 
 def _environment(account: Account | None, more: Mapping[str, str]) -> dict[str, str]:
@@ -164,9 +169,9 @@ def run(
             account=account,
         ) as program:
             if program.wait(tick):
-                raise BackupError(f"« {command[0]} » a échoué : {reason(program.last_words())}")
+                raise BackupError(f"{_named(command)} a échoué : {reason(program.last_words())}")
         answer.seek(0)
         said = answer.read(MOST_BYTES + 1)
         if len(said) > MOST_BYTES:
-            raise BackupError(f"« {command[0]} » en dit trop ; contactez le support")
+            raise BackupError(f"{_named(command)} en dit trop ; contactez le support")
         return said.decode(errors="surrogateescape")

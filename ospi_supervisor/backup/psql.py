@@ -4,6 +4,7 @@ They talk with a server that others fill, and read what it told: they never run 
 """
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ WHERE datname = current_database() AND rolname = current_user;
 ROWS_WRITTEN = """SELECT tup_inserted + tup_updated + tup_deleted FROM pg_stat_database
 WHERE datname = current_database();
 """
+_WRAPPER = "/usr/share/postgresql-common/pg_wrapper"
+_OF_DEBIAN = Path("/usr/lib/postgresql")
 PSQL = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1")
 
 
@@ -93,7 +96,7 @@ class Client:
         env = {"PGCONNECT_TIMEOUT": CONNECT_SECONDS, "PGAPPNAME": "ospi-supervisor"}
         if self.password_file:
             env["PGPASSWORD"] = read_password(self.password_file)
-        command = (tool, "--no-password", f"--dbname={self._address_of(database)}", *options)
+        command = (program_of(tool), "--no-password", f"--dbname={self._address_of(database)}", *options)
         try:
             return self._run(command, tick, low_priority, (*self.descriptors, *descriptors), given, env)
         except BackupError as error:
@@ -133,7 +136,7 @@ class Client:
     def read(self, dump: Path, *options: str, tick: Tick, low_priority: bool = False) -> str:
         """What pg_restore prints of the folder `dump`, connected to no server. BackupError."""
         with _named(lent(dump, self.runs_as), dump) as place:
-            return self._run(("pg_restore", *options, place.name), tick, low_priority, place.descriptors)
+            return self._run((program_of("pg_restore"), *options, place.name), tick, low_priority, place.descriptors)
 
     def _run(
         self,
@@ -153,6 +156,17 @@ class Client:
             descriptors=descriptors,
             account=self.runs_as,
         )
+
+
+def program_of(tool: str) -> str:
+    """What to start for `tool`: where Debian's wrapper stands in its place, the newest version's, as that would.
+
+    It is a Perl script that takes longer to load than most questions take to be answered.
+    """
+    if os.path.realpath(shutil.which(tool) or tool) != _WRAPPER:
+        return tool
+    found = [place for place in _OF_DEBIAN.glob(f"*/bin/{tool}") if place.parts[-3].isdecimal()]
+    return os.fspath(max(found, key=lambda place: int(place.parts[-3]), default=tool))
 
 
 @contextmanager
