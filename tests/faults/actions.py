@@ -79,13 +79,13 @@ def _alter_archive(world: World) -> None:
 
 
 def _damage_backup(world: World) -> None:
-    for path in world.config.backup.directory.rglob("fichiers.tar.zst"):
+    for path in world.config.backup.directory.glob("*/fichiers.tar.zst"):
         path.write_bytes(path.read_bytes() + DAMAGE)
 
 
 def mend_backups(world: World) -> None:
     """Take the damage away again."""
-    for path in world.config.backup.directory.rglob("fichiers.tar.zst"):
+    for path in world.config.backup.directory.glob("*/fichiers.tar.zst"):
         if (data := path.read_bytes()).endswith(DAMAGE):
             path.write_bytes(data.removesuffix(DAMAGE))
 

@@ -88,6 +88,13 @@ def unmount(folder: Path) -> None:
         time.sleep(0.05)
 
 
+def named(root: Path, name: str) -> Iterator[Path]:
+    """The files of that name below `root`, where folders may vanish meanwhile: a twin's, for one."""
+    for folder, _, files in os.walk(root):
+        if name in files:
+            yield Path(folder, name)
+
+
 def mounted_by(folder: Path) -> Iterator[psutil.Process]:
     """The processes that nobody waits for and that have that disk in a mount namespace of their own.
 

@@ -15,6 +15,7 @@ from ospi_supervisor.errors import BackupError, BusyError
 from ospi_supervisor.platform.invitations import secret_in
 from ospi_supervisor.system.lock import update_lock
 from tests.faults.application import entry_text
+from tests.faults.disks import named
 from tests.faults.platform import BASE_FILES
 from tests.faults.vendor import NEW, NEXT, OLD
 from tests.faults.world import World
@@ -205,7 +206,7 @@ def _platform(world: World, version: str) -> Iterator[str]:
 
 def _dropped(world: World) -> Iterator[str]:
     """A file that somebody put into the data meanwhile is never deleted: it stays, or lies in a quarantine."""
-    if (world.notes / "dropped").exists() and not any(world.root.rglob(DROPPED)):
+    if (world.notes / "dropped").exists() and not any(named(world.root, DROPPED)):
         yield "the file dropped into the data is lost"
 
 

@@ -16,7 +16,7 @@ from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.errors import RefusedError
 from tests.faults.actions import ACTIONS, KILLING, mend_backups, mend_file, replace_service
 from tests.faults.decider import Decider
-from tests.faults.disks import FILLER, set_read_only
+from tests.faults.disks import FILLER, named, set_read_only
 from tests.faults.oracle import judge
 from tests.faults.platform import Site
 from tests.faults.scenario import Hit, Scenario
@@ -231,7 +231,7 @@ class _Game:
         world = self.world
         for name, _ in self.scenario.disks:
             set_read_only(world.root / name, on=False)
-            for filler in (world.root / name).rglob(FILLER):  # a restore may have set it aside, like any other file
+            for filler in named(world.root / name, FILLER):  # a restore may have set it aside, like any other file
                 filler.unlink()
         (world.notes / "clock").unlink(missing_ok=True)
         world.set_moods({})
