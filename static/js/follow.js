@@ -1,7 +1,7 @@
 // Suivi, live: phases, progress, journal and the hooks' output, over Server-Sent Events, or by polling where
 // no stream is to be had. Survives the restart of the web process; never loses or repeats an event.
 
-import { showJournal } from "./journal.js";
+import { keepAtItsEnd, showJournal } from "./journal.js";
 import { patch } from "./patch.js";
 import { Cancelled, HTML, request } from "./session.js";
 import { timeLimit } from "./transfer.js";
@@ -292,7 +292,7 @@ showLines();
 showInTab();
 document.documentElement.classList.add("script");
 setInterval(replaceHalfOpen, 1000);
-byId("journal").scrollTop = byId("journal").scrollHeight;
+for (const box of ["journal", "sortie"]) keepAtItsEnd(byId(box));
 followOn();
 byId("filtre").addEventListener("input", showLines);
 document.addEventListener("visibilitychange", followWhileSeen);

@@ -26,6 +26,13 @@ export function showJournal({ level, message: said, clock }) {
   if (following) journal.scrollTop = journal.scrollHeight;
 }
 
+/** Keep `box` at its end from now on, when a window changes its size too, unless its reader has gone higher up. */
+export function keepAtItsEnd(box) {
+  let following = true;
+  box.addEventListener("scroll", () => { following = isAtItsEnd(box); });
+  new ResizeObserver(() => { if (following) box.scrollTop = box.scrollHeight; }).observe(box);
+}
+
 function countAgain(line) {
   const times = line.querySelector(".times") ?? document.createElement("span");
   times.className = "times muted";

@@ -46,6 +46,15 @@ def test_the_journal_stays_where_somebody_reads(page: Page, web: WebProcess) -> 
     assert page.evaluate(place) == 0
 
 
+def test_the_journal_keeps_its_end_in_a_window_that_changes(page: Page, web: WebProcess) -> None:
+    log(web, web.site.update(), 0, 60)
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    missing = "(box => box.scrollHeight - box.scrollTop - box.clientHeight)(document.getElementById('journal'))"
+    for width in (360, 1280, 500):
+        page.set_viewport_size({"width": width, "height": 700})
+        page.wait_for_function(f"{missing} < 2")
+
+
 def test_a_browser_whose_clock_is_off_counts_the_same_seconds(page: Page, web: WebProcess) -> None:
     page.clock.install(time=now() + timedelta(minutes=10))
     number = follow(page, web)
