@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ospi_supervisor.domain.lifecycle import Phase, UpdateStatus
+from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.errors import RefusedError
 from tests.faults.actions import ACTIONS, KILLING, mend_backups, mend_file, replace_service
@@ -167,7 +167,7 @@ class _Game:
             if hit.action == "start_again":
                 (request,) = self.world.accepted()
         update = self._end_of(request)
-        self.status, self.locks = update["status"], update["failed_phase"] != Phase.VALIDATE
+        self.status, self.locks = update["status"], self.scenario.locks_after(update["failed_phase"])
         self._heal()
         torn = any(hit.action in ("cut", "cut_losing") for hit in self.scenario.hits)
         violations = judge(self.world, update, torn_log=torn)

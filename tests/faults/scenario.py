@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ospi_supervisor.domain.lifecycle import Phase, Recovery, UpdateStatus, rule_of
+from ospi_supervisor.domain.lifecycle import Phase, Recovery, UpdateStatus, phases_from, rule_of
 from ospi_supervisor.domain.validation import Verdict
 
 SUCCEEDED = frozenset({UpdateStatus.SUCCEEDED})
@@ -77,6 +77,14 @@ class Scenario:
         """Whether the web process is hurt too, and so has to run."""
         actions = [hit.action for hit in self.hits] + [self.waiting]
         return any(action in ("kill_web", "kill_both", "cut", "cut_losing") for action in actions)
+
+    def locks_after(self, failed: str | None) -> bool:
+        """Whether a failure of that phase locks the version: what the release did, behind the page or by a hook of its
+        own in `stage`. What the machine did before says nothing of it, nor that nobody opened it (contract, rule 8)."""
+        if failed is None or failed == Phase.VALIDATE:
+            return False
+        behind_the_page = Phase(failed) in phases_from(Phase.MAINTENANCE)
+        return behind_the_page or (failed == Phase.STAGE and self.hooks.startswith("stage-"))
 
 
 def after_crash(phase: Phase) -> frozenset[UpdateStatus]:
