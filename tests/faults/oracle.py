@@ -269,7 +269,8 @@ def _journal(world: World, update: dict[str, Any]) -> Iterator[str]:
     locked = [lock["version"] for lock in locks if lock["update_id"] == update["id"]]
     hook_failed = update["failed_phase"] == "stage" and (update["failure"] or "").startswith("le script")
     must_lock = status.value in ("rolled_back", "intervention") or hook_failed
-    if (locked == [update["to"]]) != (must_lock and not sent_back):
+    at_ease = sent_back and not earlier  # a way back that failed locks, and stays locked once it was taken up again
+    if (locked == [update["to"]]) != (must_lock and not at_ease):
         yield f"{status.value} leaves the locks {locked}"
 
 
