@@ -178,7 +178,9 @@ def _log(world: World, *, torn: bool) -> Iterator[str]:
     path = world.root / "data/access.log"
     if not path.exists():
         yield "the platform's log is gone"
-    elif not torn and (bad := [line for line in path.read_text().splitlines() if not line.startswith("accès ")]):
+    elif not torn and (
+        bad := [line for line in path.read_text(errors="replace").splitlines() if not line.startswith("accès ")]
+    ):
         yield f"the platform's log was torn: {bad[:SHOWN]}"
 
 

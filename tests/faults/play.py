@@ -169,8 +169,7 @@ class _Game:
         update = self._end_of(request)
         self.status, self.locks = update["status"], self.scenario.locks_after(update["failed_phase"])
         self._heal()
-        torn = any(hit.action in ("cut", "cut_losing") for hit in self.scenario.hits)
-        violations = judge(self.world, update, torn_log=torn)
+        violations = judge(self.world, update, torn_log=self.scenario.tears_the_log)
         if UpdateStatus(self.status) not in self.scenario.allowed:
             violations.append(f"ended {self.status} in {update['failed_phase']} ({update['failure']})")
         return violations
@@ -284,8 +283,10 @@ class _Game:
         update = self._end_of(request)
         if update["status"] != "succeeded":
             yield f"the next update ends {update['status']} in {update['failed_phase']} ({update['failure']})"
-        torn = any(hit.action in ("cut", "cut_losing") for hit in self.scenario.hits)
-        yield from (f"next: {violation}" for violation in judge(self.world, update, torn_log=torn, before=before))
+        yield from (
+            f"next: {violation}"
+            for violation in judge(self.world, update, torn_log=self.scenario.tears_the_log, before=before)
+        )
 
 
 def _is_up(postgres: Postgres) -> bool:

@@ -66,6 +66,11 @@ class Scenario:
         return any(hit.action == "cut_losing" for hit in self.hits)
 
     @property
+    def tears_the_log(self) -> bool:
+        """Whether the platform's own log may end in the middle of a line: power was cut, or its disk was full."""
+        return any(hit.action in ("cut", "cut_losing", "fill_data") for hit in self.hits)
+
+    @property
     def decides(self) -> Verdict | None:
         """What somebody decides of the new release once it waits; None where nobody asked to validate it."""
         if self.phase != Phase.VALIDATE:
