@@ -12,7 +12,8 @@
   // Hours are the server's own, as it wrote them: 2026-11-30T22:00:00+01:00. This machine's zone may be another.
   const clock = (text) => text.slice(11, 16).replace(":", " h ");
   const day = (text) => new Date(`${text.slice(0, 10)}T12:00:00Z`)
-    .toLocaleDateString("fr-FR", { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" });
+    .toLocaleDateString("fr-FR", { weekday: "long", day: "numeric", month: "long", timeZone: "UTC" })
+    .replace(/ 1 /, " 1er ");
   const duration = (minutes) => minutes < 60 ? `${minutes} minutes`
     : `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${String(minutes % 60).padStart(2, "0")}` : ""}`;
 

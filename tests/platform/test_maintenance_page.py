@@ -86,14 +86,26 @@ def test_the_page_shows_where_the_update_is(gate: Gate, page: Page) -> None:
 
 def test_hours_are_the_servers_whatever_the_readers_clock_and_zone(gate: Gate, browser: Browser) -> None:
     written = datetime.now(UTC).astimezone()
+
+    def hour(at: datetime) -> str:
+        """As the page has it: with its day, where that is another one; midnight may come meanwhile."""
+        return f"{at:%H h %M}" if at.date() == written.date() else rf"(\d+(er)? \S+, )?(vers )?{at:%H h %M}"
+
     with browser.new_context(timezone_id="Pacific/Auckland") as elsewhere:
         page = elsewhere.new_page()
         page.clock.install(time=written - timedelta(days=3))
         page.goto(gate.stub.url)
         expect(page.locator("#since")).to_have_text(
-            re.compile(rf"^{written - timedelta(minutes=7):%H h %M} \([78] min\)")
+            re.compile(rf"^{hour(written - timedelta(minutes=7))} \([78] min\)")
         )
-        expect(page.locator("#until")).to_have_text(f"vers {written + timedelta(hours=1):%H h %M}")
+        expect(page.locator("#until")).to_have_text(re.compile(rf"^(vers )?{hour(written + timedelta(hours=1))}$"))
+
+
+def test_the_first_of_a_month_is_written_as_it_is_said(gate: Gate, page: Page) -> None:
+    last_month = datetime.now(UTC).replace(day=1) - timedelta(days=1)
+    gate.switch.write_status(RESTORING, 37, last_month.replace(day=1), None, "Restauration de manuelle-1")
+    page.goto(gate.stub.url)
+    expect(page.locator("#since")).to_have_text(re.compile(r"^1er \S+, \d\d h \d\d \("))
 
 
 def test_a_backup_that_is_restored_by_hand_is_no_update(gate: Gate, page: Page) -> None:
