@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit, urlunsplit
 
 from ospi_supervisor.backup.children import run
 from ospi_supervisor.backup.meter import nothing
@@ -96,11 +96,18 @@ class Client:
         env = {"PGCONNECT_TIMEOUT": CONNECT_SECONDS, "PGAPPNAME": "ospi-supervisor"}
         if self.password_file:
             env["PGPASSWORD"] = read_password(self.password_file)
-        command = (program_of(tool), "--no-password", f"--dbname={self._address_of(database)}", *options)
+        program = program_of(tool) if self._names_its_server else tool
+        command = (program, "--no-password", f"--dbname={self._address_of(database)}", *options)
         try:
             return self._run(command, tick, low_priority, (*self.descriptors, *descriptors), given, env)
         except BackupError as error:
             raise BackupError(f"base « {self.name} » : {error}") from error
+
+    @property
+    def _names_its_server(self) -> bool:
+        """Whether the address does; else Debian's wrapper is to find this machine's own."""
+        parts = urlsplit(self.url)
+        return parts.hostname is not None or "host" in parse_qs(parts.query)
 
     def _address_of(self, database: str | None) -> str:
         """The address of another database of the server; our own where it is None."""
@@ -159,14 +166,15 @@ class Client:
 
 
 def program_of(tool: str) -> str:
-    """What to start for `tool`: where Debian's wrapper stands in its place, the newest version's, as that would.
+    """What to start for `tool`: itself, where Debian's wrapper stands in its place and has one version to choose from.
 
-    It is a Perl script that takes longer to load than most questions take to be answered.
+    The wrapper is a Perl script that takes longer to load than most questions take to be answered. Where there are
+    several versions, the choice is its own: a newer one may write what an older server does not know.
     """
     if os.path.realpath(shutil.which(tool) or tool) != _WRAPPER:
         return tool
-    found = [place for place in _OF_DEBIAN.glob(f"*/bin/{tool}") if place.parts[-3].isdecimal()]
-    return os.fspath(max(found, key=lambda place: int(place.parts[-3]), default=tool))
+    found = list(_OF_DEBIAN.glob(f"*/bin/{tool}"))
+    return os.fspath(found[0]) if len(found) == 1 else tool
 
 
 @contextmanager
