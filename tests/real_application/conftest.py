@@ -1,5 +1,7 @@
-"""A PostgreSQL server for those hospitals that have one."""
+"""Where a hospital lies, and a PostgreSQL server for those that have one."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -7,6 +9,15 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.support.postgres import Postgres, postgres_server
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Path]:
+    """A folder that the platform's account can enter (pytest's own are private), and that a reboot would keep."""
+    folder = Path(tempfile.mkdtemp(prefix="ospi-real-", dir="/var/tmp"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

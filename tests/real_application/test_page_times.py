@@ -1,10 +1,7 @@
 """How long users will miss the real application is known before they do, by what the rehearsal took on its own rows."""
 
 import hashlib
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -37,14 +34,6 @@ for number, name in people:
         database.execute(sqlalchemy.text("UPDATE users SET cookie_id = :key WHERE id = :id"), dict(key=key, id=number))
 END
 """
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="ospi-duree-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,6 @@
 """A real application, JupyterHub, taken from one release to another with its rows, through its own schema upgrade."""
 
-import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +12,6 @@ from tests.real_application.vendor import Vendor, add_column_by_hand, deliver
 
 STABLE = ("name", "admin", "roles", "groups", "created")
 """What both releases' API say of a user."""
-
-
-@pytest.fixture(scope="module")
-def workspace() -> Iterator[Path]:
-    """A folder that the platform's account can enter (pytest's own are private), and that a reboot would keep."""
-    folder = Path(tempfile.mkdtemp(prefix="ospi-real-", dir="/var/tmp"))
-    folder.chmod(0o755)
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
