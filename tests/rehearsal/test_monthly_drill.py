@@ -77,10 +77,11 @@ def _row(number: int, payload: object, at: datetime) -> RequestRow:
 
 @pytest.fixture
 def config(hospital: Portal, tmp_path: Path) -> Config:
-    """The hospital's, with a state of the test's own."""
+    """The hospital's, with a state of the test's own and a drill each month."""
     config = hospital.config
     supervisor = msgspec.structs.replace(config.supervisor, state_dir=tmp_path / "state")
-    return msgspec.structs.replace(config, supervisor=supervisor)
+    backup = msgspec.structs.replace(config.backup, drill=True)
+    return msgspec.structs.replace(config, supervisor=supervisor, backup=backup)
 
 
 @pytest.fixture

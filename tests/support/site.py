@@ -50,6 +50,7 @@ flag = "{folder}/flag"
 page_dir = "{folder}/page"
 [backup]
 directory = "{folder}/backups"
+drill = false
 [trust]
 root = "{root}"
 [prerequisites]
