@@ -52,7 +52,7 @@ def test_the_old_release_is_back_with_every_row_soon_after_the_worker(world: Wor
     world.tend()
     wait_until(lambda: world.see() == OLD, "the old release")
     absent = time.monotonic() - restarted
-    wait_until(lambda: world.is_over(update_of(world, request)), "the update's end")
+    wait_until(lambda: world.is_over(request), "the update's end")
     update = world.update(update_of(world, request))
     assert update is not None
     assert update["status"] == "rolled_back"

@@ -61,10 +61,8 @@ def contents(world: World) -> list[str]:
 
 
 def ended(world: World, request: int) -> dict[str, object]:
-    wait_until(lambda: world.answer(request), "the answer")
-    update_id = int((world.answer(request) or {})["update_id"])
-    wait_until(lambda: world.is_over(update_id), "the update's end")
-    update = world.update(update_id)
+    wait_until(lambda: world.is_over(request), "the update's end")
+    update = world.update(int((world.answer(request) or {})["update_id"]))
     assert update is not None
     return update
 

@@ -14,7 +14,6 @@ from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.proxies import KINDS, Kind
 from ospi_supervisor.domain.requests import Terms
 from ospi_supervisor.domain.validation import Verdict
-from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.platform.invitations import COOKIE, FRAGMENT
 from ospi_supervisor.platform.proxies import render_proxy
 from tests.faults.decider import SOMEBODY
@@ -60,14 +59,7 @@ class Evening:
     def status(self, request: int) -> UpdateStatus | None:
         """Of the update that the request led to; processes that died are started anew."""
         self.world.tend()
-        answer = self.world.answer(request)
-        if answer is None:
-            return None
-        if answer["update_id"] is None:
-            raise RefusedError(answer["message"])
-        update = self.world.update(answer["update_id"])
-        assert update is not None
-        return UpdateStatus(update["status"])
+        return self.world.status(request)
 
     def is_over(self, request: int) -> bool:
         """Whether it has ended."""

@@ -180,20 +180,12 @@ class _Game:
             wait_until(lambda: time.monotonic() >= instant or self._tended(), "the instant")
             return
         paused = self.world.notes / "paused"
-        wait_until(lambda: paused.exists() or self._tended() or self._over(request), f"the pause {hit}")
+        wait_until(lambda: paused.exists() or self._tended() or self.world.is_over(request), f"the pause {hit}")
         self.missed = self.missed or not paused.exists()
 
     def _tended(self) -> bool:
         self.world.tend()
         return False
-
-    def _over(self, request: int) -> bool:
-        answer = self.world.answer(request)
-        if answer is None:
-            return False
-        if answer["update_id"] is None:
-            raise RefusedError(f"the request was refused: {answer['message']}")
-        return self.world.is_over(answer["update_id"])
 
     def _hurt(self, hit: Hit, later: Sequence[Hit]) -> None:
         ACTIONS[hit.action](self.world)
@@ -212,7 +204,7 @@ class _Game:
             self.world.tend()
             if full and time.monotonic() > healed_at:
                 self._heal()
-            return self._over(request)
+            return self.world.is_over(request)
 
         wait_until(over, "the update's end")
         answer = self.world.answer(request)
