@@ -10,6 +10,9 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-em
 JOBS ?= 3
 PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
+# Tests start hundreds of processes: each would compile the program anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset test test-again test-all test-faults coverage mutants fuzz screenshots audit sbom dist lint format bench lock lock-check lock-pips clean system-packages
 
