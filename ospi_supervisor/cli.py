@@ -8,27 +8,48 @@ import click
 from click.core import ParameterSource
 
 from ospi_supervisor import __version__
-from ospi_supervisor.commands import (
-    accounts,
-    automatic,
-    backups,
-    following,
-    hours,
-    machine,
-    own_program,
-    rehearsals,
-    support,
-    updates,
-    validation,
-)
 from ospi_supervisor.commands.context import Invocation, pass_invocation
 from ospi_supervisor.config.paths import DEFAULT_PATH, INSTANCE, path_of_instance
 from ospi_supervisor.domain.command_line import speaking
 from ospi_supervisor.system.console import HELP, PROCESSES, Commands
 from ospi_supervisor.system.interruption import interruptions_are_one
 
+COMMANDS = {
+    "adopt": "machine:adopt",
+    "announce": "hours:announce",
+    "auto": "automatic:auto",
+    "backup": "backups:backup",
+    "cancel": "updates:cancel",
+    "check": "machine:check",
+    "diagnostics": "support:diagnostics",
+    "follow": "following:follow_command",
+    "go-back": "validation:go_back",
+    "history": "updates:history",
+    "import": "updates:import_command",
+    "link": "validation:link",
+    "log": "updates:log",
+    "maintenance": "machine:maintenance",
+    "open": "validation:open_command",
+    "proxy": "machine:proxy",
+    "rehearse": "rehearsals:rehearse",
+    "reschedule": "hours:reschedule",
+    "resume": "support:resume",
+    "self": "own_program:own",
+    "start": "hours:start",
+    "status": "updates:status",
+    "systemd": "machine:systemd",
+    "unlock": "support:unlock",
+    "user": "accounts:user",
+    "verify-release": "machine:verify_release",
+}
+"""Where in `ospi_supervisor.commands` each is. All together take longer to load than most take to run."""
 
-@click.group(cls=Commands, context_settings=HELP)
+
+@click.group(
+    cls=Commands,
+    lazy={name: f"ospi_supervisor.commands.{place}" for name, place in COMMANDS.items()},
+    context_settings=HELP,
+)
 @click.version_option(__version__)
 @click.option(
     "--config",
@@ -71,34 +92,3 @@ def worker(invocation: Invocation) -> None:
     from ospi_supervisor.bootstrap.worker import run_worker
 
     run_worker(invocation.config)
-
-
-for command in (
-    updates.import_command,
-    updates.status,
-    updates.history,
-    updates.log,
-    updates.cancel,
-    validation.open_command,
-    validation.go_back,
-    validation.link,
-    hours.reschedule,
-    hours.start,
-    hours.announce,
-    following.follow_command,
-    support.unlock,
-    support.resume,
-    support.diagnostics,
-    automatic.auto,
-    accounts.user,
-    backups.backup,
-    rehearsals.rehearse,
-    machine.check,
-    machine.adopt,
-    machine.verify_release,
-    machine.maintenance,
-    machine.proxy,
-    machine.systemd,
-    own_program.own,
-):
-    main.add_command(command)

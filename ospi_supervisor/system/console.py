@@ -3,7 +3,9 @@
 import errno
 import os
 import sys
+from collections.abc import Mapping
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -103,6 +105,23 @@ class ErrorLine(click.ClickException):
 
 class Commands(click.Group):
     """A group whose commands' errors end as one line: 0 done, 1 refused or failed, 2 wrong usage."""
+
+    def __init__(self, *arguments: Any, lazy: Mapping[str, str] = MappingProxyType({}), **options: Any) -> None:
+        """`lazy` says where commands are, as `module:function` by name: each is loaded when it is asked for."""
+        super().__init__(*arguments, **options)
+        self._lazy = lazy
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in order."""
+        return sorted({*super().list_commands(ctx), *self._lazy})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None where there is none, and then all are loaded: click says which was meant."""
+        for name in {cmd_name} & self._lazy.keys() or self._lazy:
+            if name not in self.commands:
+                module, _, function = self._lazy[name].partition(":")
+                self.add_command(getattr(import_module(module), function), name)
+        return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; SupervisorError becomes its line, and so does a file that cannot be read or written."""

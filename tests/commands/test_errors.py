@@ -7,6 +7,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from ospi_supervisor.cli import main
 from ospi_supervisor.system.console import Commands
 from tests.commands.conftest import Shell
 
@@ -25,6 +26,12 @@ def ending(error: OSError, name: str = "write") -> tuple[int, str]:
     if isinstance(result.exception, OSError):
         raise result.exception
     return result.exit_code, result.stderr
+
+
+def test_a_command_that_nobody_has_is_told_with_those_that_resemble_it() -> None:
+    result = CliRunner().invoke(main, ["statu"])
+    assert result.exit_code == 2
+    assert "il n'y a pas de commande 'statu'. (Vouliez-vous dire : 'start', 'status' ?)" in result.stderr
 
 
 def test_a_bundle_for_a_folder_that_does_not_exist_is_refused_in_one_line(shell: Shell, tmp_path: Path) -> None:
