@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
@@ -75,8 +76,15 @@ class Transport:
         self.limits = limits or Limits()
         self.proxy = _parse_proxy(proxy) if proxy else None
         self.proxy_headers = _proxy_headers(self.proxy, proxy_password_file)
-        self.tls = _tls_context(ca_bundle)
+        self._ca_bundle = ca_bundle
+        if ca_bundle:
+            _ = self.tls
         self._account_headers = _account_headers(account, account_password_file)
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """Whom the other side's certificate must come from: the system's authorities take a while to load."""
+        return _tls_context(self._ca_bundle)
 
     @contextmanager
     def get(
