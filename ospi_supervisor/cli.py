@@ -15,41 +15,31 @@ from ospi_supervisor.system.console import HELP, PROCESSES, Commands
 from ospi_supervisor.system.interruption import interruptions_are_one
 
 COMMANDS = {
-    "adopt": "machine:adopt",
-    "announce": "hours:announce",
-    "auto": "automatic:auto",
-    "backup": "backups:backup",
-    "cancel": "updates:cancel",
-    "check": "machine:check",
-    "diagnostics": "support:diagnostics",
-    "follow": "following:follow_command",
-    "go-back": "validation:go_back",
-    "history": "updates:history",
-    "import": "updates:import_command",
-    "link": "validation:link",
-    "log": "updates:log",
-    "maintenance": "machine:maintenance",
-    "open": "validation:open_command",
-    "proxy": "machine:proxy",
-    "rehearse": "rehearsals:rehearse",
-    "reschedule": "hours:reschedule",
-    "resume": "support:resume",
-    "self": "own_program:own",
-    "start": "hours:start",
-    "status": "updates:status",
-    "systemd": "machine:systemd",
-    "unlock": "support:unlock",
-    "user": "accounts:user",
-    "verify-release": "machine:verify_release",
+    "accounts": "user",
+    "automatic": "auto",
+    "backups": "backup",
+    "following": "follow_command",
+    "hours": "announce reschedule start",
+    "machine": "adopt check maintenance proxy systemd verify_release",
+    "own_program": "self_command",
+    "rehearsals": "rehearse",
+    "support": "diagnostics resume unlock",
+    "updates": "cancel history import_command log status",
+    "validation": "go_back link open_command",
 }
-"""Where in `ospi_supervisor.commands` each is. All together take longer to load than most take to run."""
+"""Which commands each module of `ospi_supervisor.commands` has. All together take longer to load than most to run."""
 
 
-@click.group(
-    cls=Commands,
-    lazy={name: f"ospi_supervisor.commands.{place}" for name, place in COMMANDS.items()},
-    context_settings=HELP,
-)
+def _places() -> dict[str, str]:
+    """Where each command is, by the name that click gives it."""
+    return {
+        function.removesuffix("_command").replace("_", "-"): f"ospi_supervisor.commands.{module}:{function}"
+        for module, functions in COMMANDS.items()
+        for function in functions.split()
+    }
+
+
+@click.group(cls=Commands, lazy=_places(), context_settings=HELP)
 @click.version_option(__version__)
 @click.option(
     "--config",

@@ -10,11 +10,11 @@ from ospi_supervisor.errors import RefusedError
 
 
 @click.group("self", hidden=True)
-def own() -> None:
+def self_command() -> None:
     """Ce que demande un changement de version du Superviseur."""
 
 
-@own.command("units")
+@self_command.command("units")
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 @pass_invocation
 def units(invocation: Invocation, folder: Path) -> None:
@@ -24,7 +24,7 @@ def units(invocation: Invocation, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
-@own.command("up")
+@self_command.command("up")
 @pass_invocation
 def up(invocation: Invocation) -> None:
     """0 si les deux processus vivent dans cette version."""

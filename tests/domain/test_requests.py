@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[2] / "ospi_supervisor"
 DEFINITION = "domain/requests.py"
 HOMONYMS = {
     "backup": {
+        "cli.py": "the command",
         "commands/backups.py": "the command",
         "domain/lifecycle.py": "the phase",
         "store/topics.py": "what is published of the backups",
