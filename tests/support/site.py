@@ -50,7 +50,6 @@ flag = "{folder}/flag"
 page_dir = "{folder}/page"
 [backup]
 directory = "{folder}/backups"
-drill = false
 [trust]
 root = "{root}"
 [prerequisites]
