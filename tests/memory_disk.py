@@ -1,0 +1,30 @@
+"""`-p tests.memory_disk`: what tests write lies in memory, where there is room. All of it is gone at the end: who wants
+to see what a test left runs it without, or names a folder by --basetemp."""
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.support.memory_disk import in_memory
+
+STACK = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Give the run its folder, before `conftest.py` finds one."""
+    if config.option.basetemp is not None:  # a worker of pytest-xdist has its share of it
+        return
+    stack = config.stash[STACK] = ExitStack()
+    folder = tempfile.mkdtemp(prefix="ospi-tests-")
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    stack.enter_context(in_memory(Path(folder)))
+    config.option.basetemp = f"{folder}/run"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The disk goes."""
+    config.stash.get(STACK, ExitStack()).close()
