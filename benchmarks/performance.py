@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from tests.platform.test_hook_output import SCRIPTS, compare
 
 RESULTS = Path(__file__).parents[1] / "docs" / "performance.md"
 DISK_LIMIT = "le disque : chaque octet envoyé est durable quand il est annoncé, et relu quand il est déballé"
+PHASES_LIMIT = "quinze phases, chacune durable avant la suivante, et le service arrêté puis relancé"
 SERVICE_LIMIT = "l'arrêt tenu à travers un redémarrage, l'état sauvegardé et deux questions à la plateforme"
 
 
@@ -56,9 +57,11 @@ def main(session: Session) -> int:
 def _rows(session: Session) -> Iterator[Row]:
     yield from _update_rows(session, session.other, "entière", 1.1)
     yield from _update_rows(session, session.inputs.first, "4 % changés", 0.5)
+    yield _delta_row(session)
     results = [session.update(session.tiny, session.tiny.first, reference_first=False) for _ in range(session.pairs)]
     limit = [Cost(0.9)] * len(results)
-    yield Row("5", "petite mise à jour, toutes phases", "0,9 s", 1.0, [Cost(one.whole) for one in results], limit)
+    whole = [Cost(one.whole, one.processor) for one in results]
+    yield Row("5", "petite mise à jour, toutes phases", "0,9 s", 1.0, whole, limit, reason=PHASES_LIMIT)
     with fresh_disk(session.image) as disk:
         folder = disk / "vendor"
         folder.mkdir()
@@ -68,7 +71,7 @@ def _rows(session: Session) -> Iterator[Row]:
         (disk / "site").mkdir()
         with site.running(disk / "site", session.inputs.trust, session.other) as server:
             yield from tools.shell_rows(server.config, session.pairs)
-            yield tools.backup_row(server, session.inputs.first, disk, session.pairs)
+            yield from tools.backup_rows(server, session.inputs.first, disk, session.pairs)
     yield _hook_row(session.pairs)
 
 
@@ -109,6 +112,27 @@ def _update_rows(session: Session, installed: Path, title: str, goal: float) -> 
         )
     down, limit = ([Cost(one.downtime) for one in results], [Cost(one.restart + 0.3) for one in results])
     yield Row("4", f"interruption, {title}", "celle du service et 0,3 s", 1.0, down, limit, reason=SERVICE_LIMIT)
+
+
+def _delta_row(session: Session) -> Row:
+    """Row 3: the same update by a delta, beside the whole tree, which is all that SWUpdate takes by itself."""
+    inputs = session.inputs
+    smaller = replace(inputs, archive=tools.delta_of(inputs.archive.parent, inputs.first, inputs.archive))
+    ours, peer = [], []
+    for number in range(session.pairs):
+        one = session.update(smaller, inputs.first, reference_first=number % 2 == 0)
+        cost = _swupdate(session, streamed=True)
+        ours.append(Cost(one.total, one.processor, one.family_peak, one.worker_written))
+        peer.append(Cost(one.reference.upload + cost.seconds, cost.processor, cost.memory, cost.written))
+    return Row(
+        "3",
+        "envoi à préparation durable, différentielle de 4 %",
+        "curl, SWUpdate par flux",
+        0.3,
+        ours,
+        peer,
+        reason=DISK_LIMIT,
+    )
 
 
 def _swupdate(session: Session, *options: str, streamed: bool) -> Cost:

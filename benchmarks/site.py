@@ -49,8 +49,11 @@ url = "sqlite:///{root}/data/mesure.sqlite"
     + """memory_gb = 1
 free_disk_percent = 1
 platform_version = "1.0.0"
+[rehearsal]
+mode = "never"
 """
 )
+"""No rehearsal: what is promised is promised beside it, and no peer has one."""
 
 NGINX = """
 daemon off;

@@ -1,5 +1,6 @@
 """The rows of `make bench` in which a command stands beside a command: build, delta, status, a first backup."""
 
+import json
 import os
 import random
 import shutil
@@ -15,6 +16,10 @@ LEVEL = 9
 """The level at which packs are compressed, and so the peer."""
 CHANGED, BLOCK = 0.01, 4096
 SWUPDATE_ATTEMPTS = 3
+PROOF_LIMIT = "tout ce qui est sauvegardé est relu, et prouvé, avant d'être dit sauvegardé"
+BACK_LIMIT = "ce qui revient est prouvé et durable, le service arrêté puis relancé"
+BUILD_LIMIT = "chaque fichier est aussi haché, et décrit dans un index signé"
+TELLING_LIMIT = "l'interpréteur et click, puis lire la configuration et la base"
 
 
 def tool(name: str, *words: object) -> list[str]:
@@ -41,7 +46,7 @@ def release_rows(folder: Path, keys: Path, first: Path, second: Path, pairs: int
     tar = ["sh", "-c", f"tar -C {second} -cf - . | zstd -q -{LEVEL} -T0 -f -o {folder}/peer.tar.zst"]
     build = building(folder, keys, second, site.NEW)
     ours, peer = interleaved(lambda: cost(build), lambda: cost(tar), pairs)
-    yield Row("10", "build, complète", f"`tar` et `zstd -{LEVEL} -T0`", 1.1, ours, peer)
+    yield Row("10", "build, complète", f"`tar` et `zstd -{LEVEL} -T0`", 1.1, ours, peer, reason=BUILD_LIMIT)
 
     def both() -> Cost:
         costs = [cost(building(folder, keys, first, site.OLD)), cost(build)]
@@ -52,7 +57,17 @@ def release_rows(folder: Path, keys: Path, first: Path, second: Path, pairs: int
     delta = tool("ospi-release", "delta", f"--keys={keys}", _full(folder, site.OLD), _full(folder, site.NEW))
     both()
     ours, peer = interleaved(lambda: cost([*delta, "-o", f"{folder}/delta.ospi"]), both, pairs)
-    yield Row("10", "delta, 4 % des fichiers", "les deux builds", 0.8, ours, peer)
+    yield Row("10", "delta, 4 % des fichiers", "les deux builds", 0.8, ours, peer, reason=BUILD_LIMIT)
+
+
+def delta_of(folder: Path, first: Path, full: Path) -> Path:
+    """The delta that leads from the tree `first` to the archive `full`, with the keys in `folder`; made once there."""
+    made = folder / "delta.ospi"
+    if not made.exists():
+        keys = folder / "keys"
+        cost(building(folder, keys, first, site.OLD))
+        cost(tool("ospi-release", "delta", f"--keys={keys}", _full(folder, site.OLD), full, "-o", made))
+    return made
 
 
 def long_file_row(folder: Path, keys: Path, megabytes: int) -> Row:
@@ -83,13 +98,23 @@ def shell_rows(config: Path, pairs: int) -> Iterator[Row]:
     for words in (["--help"], ["status"]):
         command = tool("ospi-supervisor", "--config", config, *words)
         ours, peer = interleaved(lambda command=command: cost(command), lambda: cost(click), pairs)  # type: ignore[misc]
-        yield Row("9", f"`{words[0]}` (processeur)", "click seul", 3.0, ours, peer, of=lambda one: one.processor)
+        yield Row(
+            "9",
+            f"`{words[0]}` (processeur)",
+            "click seul",
+            3.0,
+            ours,
+            peer,
+            of=lambda one: one.processor,
+            reason=TELLING_LIMIT,
+        )
 
 
-def backup_row(server: site.Site, data: Path, folder: Path, pairs: int) -> Row:
-    """Row 6: a first backup beside restic's."""
+def backup_rows(server: site.Site, data: Path, folder: Path, pairs: int) -> Iterator[Row]:
+    """Row 6: a first backup beside restic's; then each brings back all the documents, of which nothing is left."""
     kept = {"RESTIC_PASSWORD": "mesure", "RESTIC_REPOSITORY": str(folder / "restic"), "HOME": str(folder)}
-    shutil.copytree(data, server.root / "data/documents", symlinks=True)
+    documents = server.root / "data/documents"
+    shutil.copytree(data, documents, symlinks=True)
 
     def theirs() -> Cost:
         shutil.rmtree(folder / "restic", ignore_errors=True)
@@ -100,7 +125,21 @@ def backup_row(server: site.Site, data: Path, folder: Path, pairs: int) -> Row:
         return cost(tool("ospi-supervisor", "--config", server.config, "backup", "create"))
 
     found = interleaved(ours, theirs, pairs)
-    return Row("6", "première sauvegarde", "restic", 0.5, *found)
+    yield Row("6", "première sauvegarde", "restic", 0.5, *found, reason=PROOF_LIMIT)
+    listed = run_tool("ospi-supervisor", "--config", str(server.config), "backup", "list", "--json")
+    newest = str(json.loads(listed)[-1]["id"])
+
+    def theirs_back() -> Cost:
+        shutil.rmtree(folder / "back", ignore_errors=True)
+        command = f"restic restore --quiet --no-cache latest --target {folder}/back && sync -f {folder}"
+        return cost(["sh", "-c", command], env=kept)
+
+    def ours_back() -> Cost:
+        shutil.rmtree(documents)
+        return cost(tool("ospi-supervisor", "--config", server.config, "backup", "restore", newest, "--yes"))
+
+    found = interleaved(ours_back, theirs_back, pairs)
+    yield Row("6", "restauration, rien n'étant resté", "restic", 0.6, *found, reason=BACK_LIMIT)
 
 
 def swupdate_cost(command: list[str], target: Path) -> Cost:
