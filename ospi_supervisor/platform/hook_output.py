@@ -24,13 +24,18 @@ SHARE_OF_DISK = 10
 GLIMPSE_LINES = 20
 _GLIMPSE_BYTES = GLIMPSE_LINES * 512
 _BLOCK_BYTES = 1 << 16
-PROGRESS_TOLD = 50
-"""Of the progress that comes in one block, so much is told: what follows within a millisecond replaces it."""
+
+FEW, FEW_BYTES = 4, 512
+"""So much of the progress of one block is told; of more the newest: what follows within a millisecond replaces it."""
 
 _MARK = b"@progress"
 _BLANK = rb"[^\S\r\n]+"
-_STEP = re.compile(_MARK + _BLANK + rb"(\d{1,3}(?:\.\d*)?)" + rb"(?:" + _BLANK + rb"([^\r\n]*))?" + rb"(?:\r\n?|\n)")
+_PERCENT = rb"100(?:\.0*)?|0?\d{1,2}(?:\.\d*)?"
+_LINE = _MARK + _BLANK + rb"(" + _PERCENT + rb")((?:" + _BLANK + rb"[^\r\n]*)?)(?:\r\n?|\n)"
+_STEP = re.compile(_LINE)
 """A line of progress, with its end: a carriage return ends one too, as terminals have it."""
+_STEPS = re.compile(rb"(?:" + _LINE + rb")++")
+"""Such lines one after the other, found at once, for there may be a million; its groups are the last one's."""
 
 
 @dataclass(frozen=True)
@@ -79,12 +84,12 @@ class HookOutput:
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes."""
-        data = self._rest + data
         whole = data.rfind(b"\n") + 1
-        if not whole and len(data) > MAX_LINE_BYTES:
-            data = cut(data)
+        if not whole:
+            data, self._rest = self._rest + data, b""
+            data = cut(data) if len(data) > MAX_LINE_BYTES else data
             whole = data.rfind(b"\n") + 1
-        block, self._rest = data[:whole], data[whole:]
+        block, self._rest = b"".join((self._rest, memoryview(data)[:whole])), data[whole:]
         if b"@" in block:
             block = self._without_progress(block)
         if block:
@@ -116,15 +121,17 @@ class HookOutput:
         return f" : {lines[-1][:300]}" if lines else ""
 
     def _without_progress(self, block: bytes) -> bytes:
-        """The block's log; the newest of its progress is told."""
-        steps, pieces, end = deque[re.Match[bytes]](maxlen=PROGRESS_TOLD), [], 0
-        for step in _steps(block):
-            steps.append(step)
-            pieces.append(block[end : step.start()])
-            end = step.end()
+        """The block's log; its progress is told, the newest where there is much."""
+        runs, pieces, end, view = list(_runs(block)), [], 0, memoryview(block)
+        for run in runs:
+            pieces.append(view[end : run.start()])
+            end = run.end()
+        steps = runs[-1:]
+        if len(runs) <= FEW and sum(run.end() - run.start() for run in runs) <= FEW_BYTES:
+            steps = [step for run in runs for step in _STEP.finditer(run[0])]
         for step in steps:
-            self._sinks.on_progress(float(step[1]), self._text(step[2] or b""))
-        return b"".join((*pieces, block[end:])) if pieces else block
+            self._sinks.on_progress(float(step[1]), self._text(step[2].lstrip()))
+        return b"".join((*pieces, view[end:])) if pieces else block
 
     def _take(self, block: bytes) -> None:
         self._end = block[-_GLIMPSE_BYTES:] if len(block) >= _GLIMPSE_BYTES else (self._end + block)[-_GLIMPSE_BYTES:]
@@ -178,17 +185,15 @@ class HookOutput:
         return self._sinks.clean(text.replace("\r\n", "\n") if "\r" in text else text)
 
 
-def _steps(block: bytes) -> Iterator[re.Match[bytes]]:
-    """The lines of progress in whole lines: only what follows the mark is read."""
+def _runs(block: bytes) -> Iterator[re.Match[bytes]]:
+    """The lines of progress in whole lines, those that follow each other together: only what follows the mark is
+    read."""
     position = block.find(_MARK)
     while position >= 0:
-        step = _STEP.match(block, position) if position == 0 or block[position - 1] in b"\r\n" else None
-        if step and float(step[1]) <= 100:
-            yield step
-            position = step.end()
-        else:
-            position += 1
-        position = block.find(_MARK, position)
+        run = _STEPS.match(block, position) if position == 0 or block[position - 1] in b"\r\n" else None
+        if run:
+            yield run
+        position = block.find(_MARK, run.end() if run else position + 1)
 
 
 def cut(block: bytes) -> bytes:

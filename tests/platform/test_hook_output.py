@@ -1,5 +1,6 @@
 """What a hook prints is kept within bounds, whatever it prints, and read a block at a time."""
 
+import os
 import resource
 import subprocess
 import time
@@ -120,8 +121,7 @@ def test_of_much_progress_the_newest_is_told_and_none_is_log() -> None:
     sink.output.feed(
         b"".join(b"@progress %d x\n" % (number % 101) for number in range(500)) + b"@progress 200 x\nfin\n"
     )
-    assert sink.progress[-1] == 499 % 101
-    assert len(sink.progress) <= 60
+    assert sink.progress == [499 % 101]
     assert sink.log == "@progress 200 x\nfin\n"
 
 
@@ -133,8 +133,6 @@ def test_a_carriage_return_ends_a_line_of_progress_too() -> None:
 
 
 BOUND = 3
-START_SECONDS = 0.2
-"""What it costs to start a hook and to look for what it left, whatever it prints."""
 
 SCRIPTS = {
     "progress": "import sys\nfor n in range(1_000_000): sys.stdout.write(f'@progress {n % 100} pas {n}\\n')",
@@ -154,11 +152,12 @@ GIGABYTES = {
 
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_reading_costs_a_bounded_multiple_of_the_same_hook_into_a_file(name: str, tmp_path: Path) -> None:
-    """In processor time, which depends less on what else the machine does; ours and the hook's together. What it does
-    besides only adds: the least of some is looked at."""
+    """In processor time, which depends less on what else the machine does; ours and the hook's together, without what a
+    hook costs that prints nothing. What the machine does besides only adds: the least of some is looked at."""
     kept = Kept(head=1_000_000, tail=1_000_000)
+    start = min(compare("", kept, tmp_path)[0] for _ in range(TRIES))
     taken = [compare(SCRIPTS[name], kept, tmp_path) for _ in range(TRIES)]
-    assert min(ours for ours, _ in taken) <= BOUND * min(file for _, file in taken) + START_SECONDS
+    assert min(ours for ours, _ in taken) - start <= BOUND * min(file for _, file in taken)
 
 
 @pytest.mark.full
@@ -176,8 +175,9 @@ def compare(script: str, kept: Kept, folder: Path) -> tuple[float, float]:
     sink = Sink(kept)
 
     def into_a_file() -> None:
+        clean = {"PATH": os.environ["PATH"]}  # as a hook's: PYTHONUNBUFFERED alone would triple its cost
         with (folder / "printed").open("wb") as file:
-            subprocess.run([hook], stdout=file, check=True)
+            subprocess.run([hook], stdout=file, check=True, env=clean)
 
     def read_by_us() -> None:
         run_hook(
