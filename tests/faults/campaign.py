@@ -21,7 +21,6 @@ from tests.faults.play import Outcome, Workshop, measure, play
 from tests.faults.scenario import Scenario
 from tests.faults.vendor import make_vendor
 from tests.faults.world import REPOSITORY
-from tests.support.memory_disk import in_memory
 from tests.support.postgres import postgres_server
 
 CACHE = REPOSITORY / ".cache/faults"
@@ -67,10 +66,10 @@ def workshop() -> Iterator[Workshop]:
     """The vendor, a database server, and how many places there are inside each phase."""
     folder = CACHE / f"run-{os.getpid()}"
     folder.mkdir(parents=True)
+    folder.chmod(0o755)
     try:
-        with in_memory(folder), postgres_server(Path(f"/tmp/ospi-faults-{os.getpid()}")) as server:  # noqa: S108 - short
-            folder.chmod(0o755)
-            vendor = make_vendor(folder / "vendor")
+        vendor = make_vendor(folder / "vendor")
+        with postgres_server(Path(f"/tmp/ospi-faults-{os.getpid()}")) as server:  # noqa: S108 - a socket's path is short
             made = Workshop(folder, vendor, server, {}, 0.0)
             there = Scenario(name="count", fault="", phase=Phase.VALIDATE)
             and_back = Scenario(name="count", fault="", phase="", moods=WRONG_HEALTH, health_timeout=SHORT)
