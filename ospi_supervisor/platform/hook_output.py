@@ -25,8 +25,8 @@ GLIMPSE_LINES = 20
 _GLIMPSE_BYTES = GLIMPSE_LINES * 512
 _BLOCK_BYTES = 1 << 16
 
-FEW, FEW_BYTES = 4, 512
-"""So much of the progress of one block is told; of more the newest: what follows within a millisecond replaces it."""
+SMALL_BYTES = 4096
+"""The progress of a longer block comes within a millisecond: the newest replaces the rest."""
 
 _MARK = b"@progress"
 _BLANK = rb"[^\S\r\n]+"
@@ -121,13 +121,13 @@ class HookOutput:
         return f" : {lines[-1][:300]}" if lines else ""
 
     def _without_progress(self, block: bytes) -> bytes:
-        """The block's log; its progress is told, the newest where there is much."""
+        """The block's log; its progress is told, of a long block the newest."""
         runs, pieces, end, view = list(_runs(block)), [], 0, memoryview(block)
         for run in runs:
             pieces.append(view[end : run.start()])
             end = run.end()
         steps = runs[-1:]
-        if len(runs) <= FEW and sum(run.end() - run.start() for run in runs) <= FEW_BYTES:
+        if len(block) <= SMALL_BYTES:
             steps = [step for run in runs for step in _STEP.finditer(run[0])]
         for step in steps:
             self._sinks.on_progress(float(step[1]), self._text(step[2].lstrip()))

@@ -211,7 +211,7 @@ class World(Platform):
             for accepted, message, status in database.execute(STATUS, (request,)):
                 if not accepted:
                     raise RefusedError(f"the request was refused: {message}")
-                return UpdateStatus(status)
+                return None if status is None else UpdateStatus(status)
         return None
 
     def is_over(self, request: int) -> bool:
