@@ -21,6 +21,7 @@ from tests.faults.play import Outcome, Workshop, measure, play
 from tests.faults.scenario import Scenario
 from tests.faults.vendor import make_vendor
 from tests.faults.world import REPOSITORY
+from tests.support.memory_disk import in_memory
 from tests.support.postgres import postgres_server
 
 CACHE = REPOSITORY / ".cache/faults"
@@ -64,12 +65,11 @@ class Results:
 @contextmanager
 def workshop() -> Iterator[Workshop]:
     """The vendor, a database server, and how many places there are inside each phase."""
-    folder = CACHE / f"run-{os.getpid()}"
-    folder.mkdir(parents=True)
-    folder.chmod(0o755)
+    folder = Path(f"/var/tmp/ospi-faults-{os.getpid()}")  # noqa: S108 - a socket's path is short
+    folder.mkdir(mode=0o755)
     try:
-        vendor = make_vendor(folder / "vendor")
-        with postgres_server(Path(f"/tmp/ospi-faults-{os.getpid()}")) as server:  # noqa: S108 - a socket's path is short
+        with in_memory(folder), postgres_server(folder / "server") as server:
+            vendor = make_vendor(folder / "vendor")
             made = Workshop(folder, vendor, server, {}, 0.0)
             there = Scenario(name="count", fault="", phase=Phase.VALIDATE)
             and_back = Scenario(name="count", fault="", phase="", moods=WRONG_HEALTH, health_timeout=SHORT)
