@@ -48,6 +48,8 @@ class Worker:
     clock: Callable[[], datetime]
     announce: Callable[[], None] = lambda: None
     """Called once this process is the worker."""
+    sweep: Callable[[], None] = lambda: None
+    """Removes what an earlier one left half written, before anything is begun."""
     _all_answered_to: int = 0
     """The number up to which every request has its answer: those are not read again each minute."""
     _consumer: Consumer | None = None
@@ -65,6 +67,7 @@ class Worker:
         """
         with self.only_one:
             self.announce()
+            self._apart("sweeping", self.sweep)
             heart_stops = threading.Event()
             heart = threading.Thread(target=self._beat_until, args=[heart_stops], name="heart")
             heart.start()

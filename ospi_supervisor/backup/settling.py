@@ -11,7 +11,7 @@ from ospi_supervisor.backup import inventory
 from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.backup.inventory import DatabaseDump, Snapshot
 from ospi_supervisor.backup.meter import Meter
-from ospi_supervisor.system.files import sync_tree
+from ospi_supervisor.system.files import remove_unfinished, sync_tree
 
 
 def is_settled(snapshot: Snapshot) -> bool:
@@ -23,6 +23,7 @@ def is_settled(snapshot: Snapshot) -> bool:
 
 def settle(folder: Path, databases: Sequence[tuple[Database, DatabaseDump]], meter: Meter) -> Snapshot:
     """Complete the snapshot in `folder`; killed at any moment, it can be called again. BackupError and OSError."""
+    remove_unfinished(folder)  # an inventory in the middle of being written would be weighed as a part
     snapshot = inventory.load(folder)
     if is_settled(snapshot):
         return snapshot

@@ -1,11 +1,14 @@
 """What acts on the platform, for root's shell and the worker."""
 
+from contextlib import suppress
+
 from ospi_supervisor.administration.service import Administration
 from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.releases import Releases
+from ospi_supervisor.errors import BusyError
 from ospi_supervisor.platform.health import Health
 from ospi_supervisor.platform.maintenance import MaintenanceSwitch
 from ospi_supervisor.platform.reboot import RebootGuard
@@ -13,6 +16,7 @@ from ospi_supervisor.platform.services import Services
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.system.clock import utc_now
+from ospi_supervisor.system.files import remove_unfinished
 from ospi_supervisor.system.lock import update_lock
 
 
@@ -53,3 +57,20 @@ def make_folders(config: Config) -> None:
     paths.engine_dir.mkdir(mode=0o751, parents=True, exist_ok=True)  # the platform's account may ask for the hold
     for folder in (paths.trust_dir, paths.logs_dir, paths.records_dir, config.backup.directory):
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+
+
+def sweep_folders(config: Config) -> None:
+    """Remove what a worker or a command that was killed left half written; not while a command is at work. OSError."""
+    paths = config.paths
+    folders = (
+        paths.engine_dir,
+        paths.trust_dir,
+        paths.records_dir,
+        paths.notices_dir,
+        paths.fetched_dir,
+        config.backup.directory,
+        config.maintenance.page_dir,
+    )
+    with suppress(BusyError), update_lock(paths.update_lock):
+        for folder in folders:
+            remove_unfinished(folder)

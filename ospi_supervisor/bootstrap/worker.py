@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from ospi_supervisor import __version__
 from ospi_supervisor.administration.conditions import conditions_of
 from ospi_supervisor.archive.delta_base import check_base
-from ospi_supervisor.bootstrap.administration import make_adapters, make_administration, make_folders
+from ospi_supervisor.bootstrap.administration import make_adapters, make_administration, make_folders, sweep_folders
 from ospi_supervisor.bootstrap.drills import make_drills
 from ospi_supervisor.config.support_key import SupportKey
 from ospi_supervisor.config.tables import Config
@@ -108,6 +108,7 @@ def make_worker(config: Config) -> Worker:
         only_one=exclusive(paths.engine_dir / "worker.lock", "un service de mise à jour est déjà en marche"),
         clock=utc_now,
         announce=lambda: _announce(store),
+        sweep=lambda: sweep_folders(config),
     )
     return worker
 

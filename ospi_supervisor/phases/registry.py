@@ -14,7 +14,6 @@ from ospi_supervisor.phases.parts import Parts
 from ospi_supervisor.phases.status_page import Announced, Estimate
 from ospi_supervisor.platform.hooks import kill_leftovers
 from ospi_supervisor.platform.reboot import shutting_down
-from ospi_supervisor.system.files import remove_unfinished
 
 
 def make_registry(
@@ -37,8 +36,6 @@ def make_registry(
     def before_recovery(services_stopped: bool) -> None:
         wait_for_databases(parts.databases, config.platform.health_timeout)
         kill_leftovers(parts.releases.root)
-        for folder in (config.paths.trust_dir, config.paths.records_dir, config.maintenance.page_dir):
-            remove_unfinished(folder)
         parts.invitations.withdraw()
         if services_stopped:
             parts.services.ensure_stopped()

@@ -14,10 +14,11 @@ import pytest
 
 from ospi_supervisor.backup import copies
 from ospi_supervisor.backup.databases import make_databases
-from ospi_supervisor.backup.inventory import WHY_DUMPED
+from ospi_supervisor.backup.inventory import FILE, WHY_DUMPED
 from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import DatabaseTable
 from ospi_supervisor.errors import BackupError
+from ospi_supervisor.system.files import UNFINISHED
 from tests.backup.conftest import Case, nothing
 from tests.backup.test_postgres import MIGRATION
 from tests.support.postgres import Postgres
@@ -209,8 +210,11 @@ def test_the_checkpoint_becomes_a_backup_that_outlives_the_copy(owned: Case, tmp
     assert owned.databases() != names
     owned.change(MIGRATED)
     migrated = owned.contents()
+    unfinished = tmp_path / f"sauvegardes/arret/.{FILE}.448rr8kw{UNFINISHED}"
     for _ in range(2):
+        unfinished.touch()  # a killed attempt was writing the inventory
         snapshots.settle("arret", progress=lambda _: None)
+        unfinished.unlink(missing_ok=True)
         assert (list(snapshots.verify("arret")), owned.contents(), owned.databases()) == ([], migrated, names)
     snapshots.restore("arret", progress=lambda _: None)
     assert (owned.contents(), owned.databases()) == (before, names)

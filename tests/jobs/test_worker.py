@@ -117,7 +117,8 @@ def test_a_killed_workers_update_is_taken_up_by_the_next_one(site: Site) -> None
     worker.wait()
     site.start()
     site.wait_for(UpdateStatus.ROLLED_BACK)
-    assert "before_recovery True" in site.bench.traced()
+    trace = site.bench.traced()
+    assert "sweep" in trace[trace.index("do migrate") : trace.index("before_recovery True")]
     assert site.bench.effects() == set()
 
 

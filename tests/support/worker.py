@@ -58,6 +58,7 @@ def make_worker(
         report_ends=lambda: bench.trace("report_ends"),
         only_one=exclusive(bench.paths.engine_dir / "worker.lock", "un service de mise à jour tourne déjà"),
         clock=now,
+        sweep=lambda: bench.trace("sweep"),
     )
     engine.stopping = worker.is_stopping
     return worker

@@ -7,6 +7,8 @@ import pytest
 from ospi_supervisor.bootstrap.worker import make_worker
 from ospi_supervisor.store.topics import BACKUPS
 from ospi_supervisor.store.web_rows import UploadRow
+from ospi_supervisor.system.files import UNFINISHED
+from ospi_supervisor.system.lock import update_lock
 from ospi_supervisor.web.context import now
 from ospi_supervisor.web.serving import housekeeping as room
 from ospi_supervisor.web.serving.housekeeping import housekeeping
@@ -63,6 +65,25 @@ def test_the_worker_removes_nothing_that_the_web_process_lists(site: Site) -> No
     worker = make_worker(site.config)
     worker.tick()
     assert victim.exists()
+    worker.store.close()
+
+
+def test_the_worker_begins_with_removing_what_a_killed_one_left_half_written(site: Site) -> None:
+    config, paths = site.config, site.config.paths
+    worker = make_worker(config)
+    engine = (paths.engine_dir, paths.trust_dir, paths.records_dir, paths.notices_dir, paths.fetched_dir)
+    left = [
+        folder / f".annonce.js.448rr8kw{UNFINISHED}"
+        for folder in (*engine, config.backup.directory, config.maintenance.page_dir)
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    with update_lock(paths.update_lock):  # a command is writing, perhaps one of these
+        worker.sweep()
+    assert all(path.exists() for path in left)
+    worker.sweep()
+    assert not any(path.exists() for path in left)
     worker.store.close()
 
 
