@@ -1,6 +1,7 @@
 """A SQLite database is dumped in one state while it is written to, and restored without its old companions."""
 
 import os
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from ospi_supervisor.backup.sqlite import SqliteDatabase
 from ospi_supervisor.errors import BackupError, CancelledError
+from tests.support.tmpfs import fill, small_disk
 
 LEAVE_A_WAL = """
 import os, sqlite3, sys
@@ -74,6 +76,30 @@ def test_a_stale_log_does_not_bring_migrated_rows_back(database: SqliteDatabase,
     database.restore(tmp_path / "copie", facts, nothing)
     assert not Path(f"{database.path}-wal").exists()
     assert balance(database.path) == (20_000, 0)
+
+
+@pytest.mark.system
+def test_on_a_full_disk_it_takes_the_room_of_what_it_replaces(database: SqliteDatabase, tmp_path: Path) -> None:
+    facts, before = database.dump(tmp_path / "dump", nothing, low_priority=False), balance(database.path)
+    with small_disk(tmp_path / "petit", "24m") as disk:
+        crowded = SqliteDatabase("compte", disk / "base.db")
+        shutil.copy(database.path, crowded.path)
+        facts["path"] = str(crowded.path)
+        subprocess.run([sys.executable, "-c", LEAVE_A_WAL, str(crowded.path)], check=True)
+        fill(disk)
+        crowded.restore(tmp_path / "dump", facts, nothing)
+        assert (balance(crowded.path), sorted(path.name for path in disk.iterdir())) == (before, ["base.db", "filler"])
+
+
+@pytest.mark.system
+def test_a_disk_that_holds_neither_is_told(database: SqliteDatabase, tmp_path: Path) -> None:
+    facts = database.dump(tmp_path / "dump", nothing, low_priority=False)
+    with small_disk(tmp_path / "petit", "1m") as disk:
+        crowded = SqliteDatabase("compte", disk / "base.db")
+        crowded.path.write_bytes(b"migrated")
+        facts["path"] = str(crowded.path)
+        with pytest.raises(BackupError, match="le disque est plein"):
+            crowded.restore(tmp_path / "dump", facts, nothing)
 
 
 def test_a_log_that_a_killed_platform_left_is_part_of_the_dump(database: SqliteDatabase, tmp_path: Path) -> None:

@@ -119,9 +119,28 @@ def replace_database(command: Command, _: BinaryIO) -> Iterator[Any]:
     """Write what the file `dump` holds as the new file at `path` with its `facts` (owner, mode, attributes); remove the
     `companions` of the old one, then put it in its place.
 
-    An old write-ahead log beside the new file would bring migrated rows back: it goes first.
+    An old write-ahead log beside the new file would bring migrated rows back: it goes first. Where there is no room for
+    both, the old file goes first, too: it is to be replaced, the dump is whole, and what is interrupted is done again.
     """
     path, new = Path(command["path"]), Path(command["new"])
+    companions = [Path(companion) for companion in command["companions"]]
+    try:
+        yield from _written(new, command)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        for old in (path, *companions):
+            old.unlink(missing_ok=True)
+        yield from _written(new, command)
+    for companion in companions:
+        companion.unlink(missing_ok=True)
+    _fsync(path.parent, os.O_DIRECTORY)
+    new.replace(path)
+    _fsync(path.parent, os.O_DIRECTORY)
+
+
+def _written(new: Path, command: Command) -> Iterator[None]:
+    """Write what the file `dump` holds as the new file `new`, durably, with its `facts`."""
     new.unlink(missing_ok=True)
     # Others may write in this folder: what they put there must be neither opened nor given away.
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -129,11 +148,6 @@ def replace_database(command: Command, _: BinaryIO) -> Iterator[Any]:
         yield from copied(source, target)
         _apply(target.fileno(), command["facts"])
         os.fsync(target.fileno())
-    for companion in command["companions"]:
-        Path(companion).unlink(missing_ok=True)
-    _fsync(path.parent, os.O_DIRECTORY)
-    new.replace(path)
-    _fsync(path.parent, os.O_DIRECTORY)
 
 
 def copied(source: BinaryIO, target: BinaryIO) -> Iterator[None]:
