@@ -85,7 +85,7 @@ function hear() {
   heard = Date.now();
   if (tries > 0) refresh(); // what was asked on a dead line is not answered
   tries = 0;
-  link.hidden = true;
+  unsay();
 }
 
 /** A firewall that forgot the connection tells nobody: after two missed beats another is opened. */
@@ -113,7 +113,7 @@ async function readOn() {
     for (let more = true; more;) {
       const response = await request(`${root.dataset.events}?after=${after}`);
       if (!response.ok) throw new Error(`${response.status}`);
-      link.hidden = true;
+      unsay();
       const { events } = await response.json();
       for (const { id, event, data } of events) receive(id, event, data);
       more = events.length > 0;
@@ -229,7 +229,7 @@ async function refresh() {
     if (number <= answered) return;
     answered = number;
     showState(html);
-    link.hidden = true;
+    unsay();
   } catch (error) {
     if (number < asked) return;
     sayWhy(error);
@@ -257,7 +257,7 @@ function replaceState(content) {
   const title = state().title;
   const next = content.getElementById("etat-contenu");
   patch(byId("etat-contenu"), next);
-  if (state().title !== title) byId("annonce").textContent = state().title;
+  if (state().title !== title) announce(state().title);
   showInTab();
 }
 
@@ -278,6 +278,18 @@ function sayWhy(error) {
 function say(words) {
   link.textContent = typeset(words);
   link.hidden = false;
+  announce(link.textContent);
+}
+
+/** The line is there again: whoever has heard that it was not hears that, too. */
+function unsay() {
+  if (!link.hidden) announce("La liaison avec le superviseur est rétablie.");
+  link.hidden = true;
+}
+
+/** Told once to whoever cannot see the page, in what was there before: what appears with its words is not heard. */
+function announce(words) {
+  if (byId("annonce").textContent !== words) byId("annonce").textContent = words;
 }
 
 function tick() {

@@ -74,6 +74,7 @@ async function send(file) {
   const chosen = new Upload(file, form.dataset.uploads, show, address);
   upload = chosen;
   for (const id of ["a-reprendre", "autre-fichier"]) byId(id)?.toggleAttribute("hidden", address !== null);
+  announce(address === null && byId("autre-fichier")?.textContent.trim() || "");
   card.replaceChildren();
   byId("envoi-nom").textContent = file.name;
   byId("envoi").hidden = false;
@@ -183,7 +184,15 @@ async function loadCard(id, isWanted) {
   card.innerHTML = html;
   for (const { id: name, checked, value } of before) if (byId(name)) Object.assign(byId(name), { checked, value });
   wireCard();
+  /** @type {HTMLElement} */
+  const teller = card.querySelector("[data-said]");
+  announce(teller?.dataset.said ?? "");
   return true;
+}
+
+/** Told once to whoever cannot see the card: read out whole, it would take minutes. */
+function announce(words) {
+  if (byId("annonce").textContent !== words) byId("annonce").textContent = words;
 }
 
 function wireCard() {

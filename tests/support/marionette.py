@@ -1,14 +1,15 @@
 """Firefox driven by its own remote control, Marionette: a length, a colon and JSON on a socket. No driver beside it."""
 
+import base64
 import json
 import socket
-import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.system import free_port, listens, wait_until
+from tests.support.screen import running
+from tests.support.system import free_port, listens, require_program, wait_until
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 """The name under which WebDriver gives an element (https://www.w3.org/TR/webdriver2/#elements)."""
@@ -21,6 +22,8 @@ user_pref("network.captive-portal-service.enabled", false);
 user_pref("network.connectivity-service.enabled", false);
 user_pref("datareporting.policy.dataSubmissionEnabled", false);
 user_pref("dom.disable_beforeunload", true);
+user_pref("browser.aboutwelcome.enabled", false);
+user_pref("accessibility.force_disabled", -1);
 """
 
 
@@ -46,6 +49,14 @@ class Firefox:
     def goto(self, address: str) -> None:
         """Load a page."""
         self.do("WebDriver:Navigate", url=address)
+
+    def back(self) -> None:
+        """The back button."""
+        self.do("WebDriver:Back")
+
+    def paper(self) -> bytes:
+        """The page as it is printed, a PDF."""
+        return base64.b64decode(self.do("WebDriver:Print")["value"])
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What the script, a function's body, returns in the page."""
@@ -83,26 +94,16 @@ class Firefox:
 
 
 @contextmanager
-def firefox(program: str, profile: Path) -> Iterator[Firefox]:
-    """Firefox without a window, with a new profile in the folder `profile`."""
+def firefox(profile: Path, shown: Mapping[str, str] | None = None) -> Iterator[Firefox]:
+    """Firefox with a new profile in the folder `profile`, without a window or on the screen of that environment."""
     port = free_port()
     profile.mkdir()
     (profile / "user.js").write_text(PREFERENCES.format(port=port))
-    command = [program, "--headless", "--marionette", "--no-remote", "--profile", str(profile), "about:blank"]
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={"HOME": str(profile)}
-    )
-    try:
-        wait_until(lambda: listens(port), "Firefox", seconds=120)
+    command = [require_program("firefox-esr"), "--marionette", "--no-remote", "--profile", str(profile), "about:blank"]
+    environment = shown or {"HOME": str(profile), "MOZ_HEADLESS": "1"}
+    with running(command, environment, lambda: listens(port)):
         browser = Firefox(port)
         try:
             yield browser
         finally:
             browser.close()
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -1,7 +1,5 @@
 """WebKit driven by W3C WebDriver (https://www.w3.org/TR/webdriver2/): Debian's MiniBrowser on a screen of its own."""
 
-import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,10 +8,10 @@ from typing import Any
 import requests
 
 from tests.support.marionette import ELEMENT
+from tests.support.screen import running, screen
 from tests.support.system import free_port, listens, require_program, unavailable, wait_until
 
 SECONDS = 180
-SCREEN = "1280x900x24"
 BROWSERS = Path("/usr/lib")
 
 
@@ -71,47 +69,17 @@ class WebKit:
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str], is_ready: Any) -> Iterator[None]:
-    process = subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        wait_until(is_ready, command[0], seconds=120)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-@contextmanager
 def webkit(home: Path) -> Iterator[WebKit]:
     """WebKit's MiniBrowser with nothing kept but in the folder `home`; skipped where it is not installed."""
-    driver, screen = require_program("WebKitWebDriver"), require_program("Xvfb")
+    driver = require_program("WebKitWebDriver")
     browser = next(BROWSERS.glob("*/webkit2gtk-4.1/MiniBrowser"), None)
     if browser is None:
         unavailable("WebKit's MiniBrowser is not installed; `make system-packages` installs it, as root on Debian")
-    home.mkdir(mode=0o700)
-    number, port = free_port(), free_port()  # a screen of that number is nobody else's
-    socket = Path(f"/tmp/.X11-unix/X{number}")  # noqa: S108 - where X has it
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(home),
-        "XDG_RUNTIME_DIR": str(home),
-        "DISPLAY": f":{number}",
-        "LIBGL_ALWAYS_SOFTWARE": "1",
-        "GSETTINGS_BACKEND": "memory",
-        "NO_AT_BRIDGE": "1",
-        "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1",  # root's, in a container
-    }
-    with ExitStack() as stack:
-        show = [screen, f":{number}", "-screen", "0", SCREEN, "-nolisten", "tcp"]
-        stack.enter_context(_running(show, environment, socket.exists))
+    port = free_port()
+    with screen(home) as shown, ExitStack() as stack:
+        unguarded = {**shown, "WEBKIT_DISABLE_SANDBOX_THIS_IS_DANGEROUS": "1"}  # root's, in a container
         drive = [driver, f"--port={port}", "--host=127.0.0.1"]
-        stack.enter_context(_running(drive, environment, lambda: listens(port)))
+        stack.enter_context(running(drive, unguarded, lambda: listens(port)))
         tab = WebKit(port, browser)
         stack.callback(tab.close)
         yield tab
