@@ -1,6 +1,7 @@
 """`-p tests.memory_disk`: what tests write lies in memory, where there is room. All of it is gone at the end: who wants
 to see what a test left runs it without, or names a folder by --basetemp."""
 
+import os
 import shutil
 import tempfile
 from contextlib import ExitStack
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.memory_disk import in_memory
+from tests.support.memory_disk import LASTING, in_memory
 
 STACK = pytest.StashKey[ExitStack]()
 
@@ -19,10 +20,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if config.option.basetemp is not None:  # a worker of pytest-xdist has its share of it
         return
     stack = config.stash[STACK] = ExitStack()
-    folder = tempfile.mkdtemp(prefix="ospi-tests-")
+    folder = Path(tempfile.mkdtemp(prefix="ospi-tests-", dir="/var/tmp"))  # not where a reboot empties
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    stack.enter_context(in_memory(Path(folder)))
+    stack.enter_context(in_memory(folder))
+    folder.chmod(0o1777)
     config.option.basetemp = f"{folder}/run"
+    os.environ["TMPDIR"] = os.environ[LASTING] = str(folder)
+    tempfile.tempdir = None
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -14,6 +14,7 @@ from tests.e2e.test_two_accounts import ACCOUNTS, follow_the_guide, run
 from tests.support.checked_server import CheckedServer
 from tests.support.demo import wait_for
 from tests.support.installation import install
+from tests.support.memory_disk import lasting
 from tests.support.system import require_root
 
 pytestmark = pytest.mark.system
@@ -27,7 +28,7 @@ GROUPS = sorted({fault.group for fault in FAULTS})
 def server() -> Iterator[CheckedServer]:
     """One installation for all faults, in order but for two warnings: a shared origin, and maybe the clock."""
     require_root("processes run under several accounts")
-    with TemporaryDirectory(dir="/var/tmp") as folder:
+    with TemporaryDirectory(dir=lasting()) as folder:
         Path(folder).chmod(0o755)
         server = CheckedServer(Path(folder), ACCOUNTS, install(Path(folder) / "programme"))
         follow_the_guide(server)

@@ -14,6 +14,7 @@ from tests.faults.oracle import judge
 from tests.faults.platform import Site
 from tests.faults.vendor import OLD, make_vendor
 from tests.faults.world import World, running, wait_until
+from tests.support.memory_disk import lasting
 from tests.support.postgres import postgres_server
 from tests.support.system import require_program, require_root
 
@@ -29,8 +30,8 @@ def world() -> Iterator[World]:
     require_root("a disk is mounted whose power is cut")
     require_program("pg_dump")
     with (
-        TemporaryDirectory(dir="/var/tmp") as name,
-        postgres_server(Path(f"/tmp/ospi-cut-{os.getpid()}"), ()) as server,  # noqa: S108 - a socket's path is short
+        TemporaryDirectory(dir=lasting()) as name,
+        postgres_server(Path(lasting(), f"ospi-cut-{os.getpid()}"), ()) as server,
     ):
         folder = Path(name)
         folder.chmod(0o755)  # the platform's account goes in

@@ -28,6 +28,7 @@ from ospi_supervisor.domain.settings import AUTOMATIC_UPDATE
 from tests.support.demo import FINAL, Client, begin_update, wait_for
 from tests.support.deployment import Accounts, Deployment
 from tests.support.installation import install
+from tests.support.memory_disk import lasting
 from tests.support.system import listens, require_program, require_root
 from tests.support.trace import opened_by_root, strace
 
@@ -51,7 +52,7 @@ def as_account(account: str, *command: str | Path) -> bool:
 def site() -> Iterator[Deployment]:
     """A server on release 11.5.0, prepared by the commands of the guide; not in a folder that a reboot empties."""
     require_root("processes run under several accounts")
-    with TemporaryDirectory(dir="/var/tmp") as folder:
+    with TemporaryDirectory(dir=lasting()) as folder:
         Path(folder).chmod(0o755)
         require_program("strace")
         program, traced = install(Path(folder) / "programme"), strace(Path(folder) / WORKER_TRACE)

@@ -14,6 +14,7 @@ from tests.faults.oracle import judge
 from tests.faults.platform import Site
 from tests.faults.vendor import make_vendor
 from tests.faults.world import World, running, wait_until
+from tests.support.memory_disk import lasting
 from tests.support.postgres import Postgres, postgres_server
 from tests.support.system import require_program, require_root
 
@@ -34,8 +35,8 @@ def hospital(pauses: Sequence[str] = ()) -> Iterator[World]:
     require_program("pg_dump")
     (first_port,) = first_ports(1)
     with (
-        TemporaryDirectory(dir="/var/tmp") as name,
-        postgres_server(Path(f"/tmp/ospi-way-{first_port}"), ()) as server,  # noqa: S108 - a socket's path is short
+        TemporaryDirectory(dir=lasting()) as name,
+        postgres_server(Path(lasting(), f"ospi-way-{first_port}"), ()) as server,
     ):
         folder = Path(name)
         folder.chmod(0o755)  # the platform's account goes in

@@ -21,7 +21,7 @@ from tests.faults.play import Outcome, Workshop, measure, play
 from tests.faults.scenario import Scenario
 from tests.faults.vendor import make_vendor
 from tests.faults.world import REPOSITORY
-from tests.support.memory_disk import in_memory
+from tests.support.memory_disk import in_memory, lasting
 from tests.support.postgres import postgres_server
 
 CACHE = REPOSITORY / ".cache/faults"
@@ -65,7 +65,7 @@ class Results:
 @contextmanager
 def workshop() -> Iterator[Workshop]:
     """The vendor, a database server, and how many places there are inside each phase."""
-    folder = Path(f"/var/tmp/ospi-faults-{os.getpid()}")  # noqa: S108 - a socket's path is short
+    folder = Path(lasting(), f"ospi-faults-{os.getpid()}")
     folder.mkdir(mode=0o755)
     try:
         with in_memory(folder), postgres_server(folder / "server") as server:

@@ -22,7 +22,7 @@ from tests.faults.platform import Site
 from tests.faults.scenario import Hit, Scenario
 from tests.faults.vendor import NEXT, Vendor
 from tests.faults.waiting import ask
-from tests.faults.world import World, running, wait_until
+from tests.faults.world import REPOSITORY, World, running, wait_until
 from tests.support.postgres import Postgres, postgres_server
 
 HEALED_AFTER_SECONDS = 12.0
@@ -119,7 +119,7 @@ def _postgres_of(scenario: Scenario, workshop: Workshop, first_port: int) -> Ite
 
 
 def _keep_logs(world: World, workshop: Workshop, scenario: Scenario) -> None:
-    target = workshop.folder.parent / "failures" / scenario.name.replace("/", "-")
+    target = REPOSITORY / ".cache/faults/failures" / scenario.name.replace("/", "-")
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for path in (*world.notes.glob("*.log"), world.root / "run/log"):

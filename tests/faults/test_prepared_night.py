@@ -20,6 +20,7 @@ from tests.faults.oracle import judge
 from tests.faults.platform import Site
 from tests.faults.vendor import NEW, OLD, Vendor, make_vendor
 from tests.faults.world import running, wait_until
+from tests.support.memory_disk import lasting
 from tests.support.postgres import Postgres, postgres_server
 from tests.support.system import require_program, require_root
 
@@ -49,7 +50,7 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Vendor:
 def postgres() -> Iterator[Postgres]:
     require_program("pg_dump")
     require_root("accounts are changed")
-    with postgres_server(Path(f"/tmp/ospi-evening-{time.monotonic_ns()}")) as server:  # noqa: S108 - a socket's path is short
+    with postgres_server(Path(lasting(), f"ospi-evening-{time.monotonic_ns()}")) as server:
         yield server
 
 

@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.support.memory_disk import lasting
 from tests.support.postgres import Postgres, postgres_server
 
 
 @pytest.fixture(scope="module")
 def workspace() -> Iterator[Path]:
     """A folder that the platform's account can enter (pytest's own are private), and that a reboot would keep."""
-    folder = Path(tempfile.mkdtemp(prefix="ospi-real-", dir="/var/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="ospi-real-", dir=lasting()))
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder)

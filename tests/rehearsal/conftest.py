@@ -12,6 +12,7 @@ import pytest
 
 from tests.rehearsal.portal import Portal, portal
 from tests.rehearsal.site import Site, site_in, usual_account
+from tests.support.memory_disk import lasting
 from tests.support.postgres import QUICK, Postgres, postgres_server
 from tests.support.system import require_program
 
@@ -36,7 +37,7 @@ def hospital(postgres: Postgres) -> Iterator[Portal]:
 def folder() -> Iterator[Path]:
     """A folder that a reboot would keep."""
     require_program("bwrap")
-    made = Path(tempfile.mkdtemp(prefix="ospi-repetition-", dir="/var/tmp"))
+    made = Path(tempfile.mkdtemp(prefix="ospi-repetition-", dir=lasting()))
     made.chmod(0o755)
     yield made
     shutil.rmtree(made)

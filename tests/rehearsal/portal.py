@@ -25,6 +25,7 @@ from ospi_supervisor.store.engine_reader import EngineReader
 from tests.real_application.front import front
 from tests.real_application.recipe import platform_account, platform_python
 from tests.support.archives import PRODUCT, build_archive, make_keys
+from tests.support.memory_disk import lasting
 from tests.support.places import PLACES
 from tests.support.postgres import Postgres
 from tests.support.system import free_port
@@ -199,7 +200,7 @@ class Portal:
 def portal(server: Postgres, name: str, url: str = "") -> Iterator[Portal]:
     """A hospital on its old release, its portal running; gone after the block. `url` is how its programs reach the
     database, its address on 127.0.0.1 where it is empty."""
-    root = Path(tempfile.mkdtemp(prefix="ospi-portail-", dir="/var/tmp"))
+    root = Path(tempfile.mkdtemp(prefix="ospi-portail-", dir=lasting()))
     root.chmod(0o755)
     found = Portal(root, server, name, free_port(), free_port(), make_keys(root))
     server.sql("postgres", f'CREATE DATABASE "{name}" OWNER plateforme')

@@ -14,17 +14,30 @@ from pathlib import Path
 
 import psutil
 
+LASTING = "OSPI_TESTS_FOLDER"
+"""The variable that names where tests put what no reboot may empty, as a platform wants it."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - the image has no name there once it is mounted
 IMAGE_BYTES = 16 << 30
 """Not reserved; the whole suite writes some 4 GB."""
 WANTED_BYTES = 12 << 30
 
 
+def lasting() -> str:
+    """The folder for platforms of a test's own, with a short name (a socket's path is bounded)."""
+    return os.environ.get(LASTING, "/var/tmp")  # noqa: S108 - each makes a folder of its own in it
+
+
 @contextmanager
 def in_memory(folder: Path) -> Iterator[None]:
     """The empty `folder` is a disk in memory while the block runs; where there is no room for one, or this is not root,
-    it stays as it is."""
-    if os.geteuid() != 0 or not MEMORY.is_dir() or _room() < WANTED_BYTES or not _mounted(folder):
+    it stays as it is, as it does where a whole run has one already."""
+    if (
+        LASTING in os.environ
+        or os.geteuid() != 0
+        or not MEMORY.is_dir()
+        or _room() < WANTED_BYTES
+        or not _mounted(folder)
+    ):
         yield
         return
     try:
