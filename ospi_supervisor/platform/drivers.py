@@ -125,7 +125,7 @@ class SystemdDriver:
 
     def __init__(self, table: ServiceTable, hold: Path, units_dir: Path = UNITS_DIR) -> None:
         self.name = table.name
-        self._unit = _full_name(table.systemd or "")
+        self._unit = full_name(table.systemd or "")
         self._timeout = table.timeout
         self._hold = hold
         self._drop_in = units_dir / f"{self._unit}.d" / HOLD_DROP_IN
@@ -242,7 +242,7 @@ def hold_drop_in(hold: Path) -> str:
     return f"{why}\n[Unit]\nConditionPathExists=!{escaped}\n"
 
 
-def _full_name(unit: str) -> str:
+def full_name(unit: str) -> str:
     """A unit's name with its type, as systemctl understands a short one."""
     return unit if re.search(r"\.[a-z]+$", unit) else f"{unit}.service"
 

@@ -44,13 +44,15 @@ class Needs:
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """A program run inside, by its path there, as `account`; `given` is its standard input. Its environment is `env`
-    and PATH, LANG, HOME."""
+    """A program run inside, by its path there, in the folder `cwd`, as `account`; `given` is its standard input. Its
+    environment is `env` and PATH, LANG, HOME. `may_fail` says that nothing depends on it."""
 
     command: tuple[str, ...]
     account: Account
     env: Mapping[str, str] = field(default_factory=dict)
     given: str = ""
+    cwd: str = "/"
+    may_fail: bool = False
 
 
 class Inside(Protocol):

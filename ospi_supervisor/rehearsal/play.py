@@ -1,16 +1,17 @@
 """A rehearsal: the hooks, the services and the health check of an update, played on a twin."""
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
 
 from ospi_supervisor.backup.contents import Contents, contents_of
 from ospi_supervisor.config.redaction import redactor_of
-from ospi_supervisor.config.tables import Config
+from ospi_supervisor.config.tables import Config, ServiceTable
 from ospi_supervisor.deployment.environment import environment_of_hooks
 from ospi_supervisor.deployment.releases import Releases
 from ospi_supervisor.domain.manifest import Hook, HookPhase, Manifest
@@ -21,6 +22,7 @@ from ospi_supervisor.platform.room import free_bytes
 from ospi_supervisor.rehearsal.databases import UnloadableError
 from ospi_supervisor.rehearsal.reasons import of_the_twin
 from ospi_supervisor.rehearsal.twin import Listener, PlayFailedError
+from ospi_supervisor.rehearsal.units import unit_of
 from ospi_supervisor.rehearsal.whole import Whole, whole_twin
 
 REHEARSAL = {"OSPI_REHEARSAL": "1"}
@@ -117,7 +119,8 @@ class Rehearsal:
         self, contents: Contents, version: str, score: Score, listener: Listener, interpreters: Sequence[str] = ()
     ) -> Iterator[Whole]:
         """A twin with `version` in service, which is a step of its own."""
-        twin = whole_twin(self.config, self.releases, contents, version, listener, interpreters)
+        shown = (*interpreters, *self._named_by_units())
+        twin = whole_twin(self.config, self.releases, contents, version, listener, shown)
         with score.step(DATA):
             whole = twin.__enter__()
         score.weigh(whole.weight)
@@ -168,10 +171,12 @@ class Rehearsal:
         listener.progress(SERVICES_FROM, SERVICES)
         tables = [table for table in platform.services if running is None or table.name in running]
         with score.step(SERVICES, "start", whole.sees):
-            if units := [table.systemd for table in tables if table.systemd]:
-                raise NotRehearsedError(f"unité systemd, que le double n'a pas : {', '.join(units)}")
-            account = platform.account
-            whole.twin.play("services", tables=msgspec.to_builtins(tables, enc_hook=str), account=account)
+            for is_unit, some in groupby(tables, lambda table: table.systemd is not None):
+                if is_unit:
+                    self._serve_units(whole, some)
+                else:
+                    commands = msgspec.to_builtins(list(some), enc_hook=str)
+                    whole.twin.play("services", tables=commands, account=platform.account)
         listener.progress(HEALTH_FROM, HEALTH)
         with score.step(HEALTH, "health", whole.sees):
             whole.twin.play(
@@ -181,6 +186,21 @@ class Rehearsal:
                 version=version,
                 timeout=platform.health_timeout,
             )
+
+    def _serve_units(self, whole: Whole, tables: Iterable[ServiceTable]) -> None:
+        """What systemd would start; its jobs are left to their timers, as by an update."""
+        for table in tables:
+            unit = unit_of(table)
+            if unit is not None:
+                whole.twin.serve(unit, table.timeout)
+
+    def _named_by_units(self) -> Iterator[str]:
+        """What the twin must show of the machine for them; one that is not known is told where it is to be started."""
+        for table in self.config.platform.services:
+            if table.systemd is not None:
+                with suppress(NotRehearsedError):
+                    unit = unit_of(table)
+                    yield from unit.words() if unit is not None else ()
 
     def _hold_against_installed(self, contents: Contents, asked: Asked, listener: Listener) -> None:
         """NotRehearsedError where the installed release does not serve in a twin either: it lacks something that they

@@ -19,6 +19,7 @@ from ospi_supervisor.hands.sandbox import program_with_libraries
 from ospi_supervisor.rehearsal.databases import Program
 from ospi_supervisor.rehearsal.limits import Group, Watch
 from ospi_supervisor.rehearsal.reasons import last_words
+from ospi_supervisor.rehearsal.units import Unit
 
 ENTER, AGENT = "rehearsal.inside.enter", "rehearsal.inside.agent"
 END_SECONDS = 10.0
@@ -99,6 +100,13 @@ class Twin:
         _, status, said = self.play("run", seconds=seconds, given=program.given, **_of(program))
         return int(status), str(said)
 
+    def serve(self, unit: Unit, seconds: float) -> None:
+        """Start what systemd would; it is watched from then on, and a health check fails with it. PlayFailedError where
+        it does not start within `seconds`."""
+        for program in unit.first:
+            self.play("launch", name=unit.name, ends=True, may_fail=program.may_fail, seconds=seconds, **_of(program))
+        self.play("launch", name=unit.name, ends=unit.ends, may_fail=False, seconds=seconds, **_of(unit.last))
+
     def start(self, program: Program) -> None:
         """Start a program in the background."""
         self.play("start", **_of(program))
@@ -115,7 +123,7 @@ class Plan(TypedDict):
 
 def _of(program: Program) -> Mapping[str, Any]:
     account = [program.account.user, *program.account.groups]
-    return {"command": list(program.command), "account": account, "env": dict(program.env)}
+    return {"command": list(program.command), "account": account, "env": dict(program.env), "cwd": program.cwd}
 
 
 @contextmanager

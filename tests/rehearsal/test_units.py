@@ -1,0 +1,186 @@
+"""Services that systemd runs, in a twin that has none: what it would start is asked of it on a real bus."""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ospi_supervisor.config.tables import Config, ServiceTable, load_config
+from ospi_supervisor.deployment.releases import Releases
+from ospi_supervisor.domain.rehearsal import Outcome, Verdict
+from ospi_supervisor.errors import NotRehearsedError
+from ospi_supervisor.rehearsal.play import Rehearsal
+from ospi_supervisor.rehearsal.units import unit_of
+from tests.real_application.recipe import platform_python
+from tests.rehearsal.conftest import MakeSite
+from tests.rehearsal.site import HERE, MIGRATION, NEW, Heard, Site
+from tests.support.screen import running
+from tests.support.system import require_program, require_root
+
+pytestmark = pytest.mark.system
+
+Systemd = Callable[[Mapping[str, Mapping[str, Any]]], AbstractContextManager[None]]
+PORTAIL = ServiceTable(name="portail", systemd="portail")
+
+
+def command(*words: str, may_fail: bool = False) -> list[Any]:
+    """A command as systemd tells it."""
+    return [words[0], list(words), may_fail, 0, 0, 0, 0, 0, 0, 0]
+
+
+@pytest.fixture
+def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    """Has somebody answer for systemd, with those units."""
+    require_root("an ordinary user takes no unit's account")
+    require_program("busctl")
+    address = f"unix:path={tmp_path / 'bus'}"
+    monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+
+    @contextmanager
+    def answering(units: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+        file = tmp_path / "units.json"
+        file.write_text(json.dumps(units))
+        bus = [require_program("dbus-daemon"), "--session", "--nofork", "--nopidfile", f"--address={address}"]
+        with running(bus, os.environ, (tmp_path / "bus").exists):
+            answers = ["/usr/bin/python3", str(HERE / "../support/systemd_bus.py"), str(file)]
+            with subprocess.Popen(answers, stdout=subprocess.PIPE, text=True) as somebody:
+                try:
+                    assert somebody.stdout
+                    assert somebody.stdout.readline() == "ready\n"
+                    yield
+                finally:
+                    somebody.terminate()
+
+    return answering
+
+
+def on_systemd(site: Site) -> Config:
+    """The site's configuration, with a unit in the place of its three commands."""
+    text = (site.root / "supervisor.toml").read_text()
+    text, count = re.subn(r"start = .*\nstop = .*\nstatus = .*\n", 'systemd = "portail"\n', text)
+    assert count == 1
+    file = site.root / "units.toml"
+    file.write_text(text)
+    return load_config(file)
+
+
+def rehearse(site: Site) -> Verdict:
+    config = on_systemd(site)
+    return Rehearsal(config, Releases(config.platform.root)).play(site.asked(), Heard())
+
+
+def portal(site: Site, **changes: Any) -> dict[str, Any]:
+    """The portal's unit: its port comes from a file, its first program must have run."""
+    settings = site.root / "réglages"
+    settings.write_text(f'# réglages\nPORTAL_PORT="{site.port}"\n')
+    return {
+        "Type": "simple",
+        "ExecStartPre": [command("/bin/sh", "-c", f"touch {site.root}/run/prêt"), command("/bin/false", may_fail=True)],
+        "ExecStart": [command(str(platform_python()), "-B", "portal.py", "${PORTAL_PORT}", str(site.database))],
+        "User": site.account or "root",
+        "EnvironmentFiles": [[str(settings), False], ["/etc/absent", True]],
+        "WorkingDirectory": f"{site.root}/platform/current",
+        **changes,
+    }
+
+
+def outcomes(verdict: Verdict) -> dict[str, Outcome]:
+    return {step.title: step.outcome for step in verdict.steps}
+
+
+@pytest.mark.parametrize("kind", ["simple", "forking"])
+def test_what_systemd_would_start_is_started(make_site: MakeSite, systemd: Systemd, kind: str) -> None:
+    site = make_site()
+    site.hook(MIGRATION)
+    changes: dict[str, Any] = {}
+    if kind == "forking":
+        there = f"setsid {platform_python()} -B portal.py {site.port} {site.database} </dev/null >/dev/null 2>&1 &"
+        changes = {"Type": "forking", "ExecStart": [command("/bin/sh", "-c", there)]}
+    with systemd({"portail_2eservice": portal(site, **changes)}):
+        verdict = rehearse(site)
+    assert (verdict.outcome, verdict.reason) == (Outcome.REHEARSED, "")
+    assert not (site.root / "run/prêt").exists(), "written in the twin alone"
+
+
+def test_a_unit_that_dies_in_the_new_release_refuses_it(make_site: MakeSite, systemd: Systemd) -> None:
+    site = make_site()
+    site.hook(MIGRATION)
+    (site.root / "platform/releases" / NEW / "portal.py").write_text("raise SystemExit('réglage inconnu')")
+    with systemd({"portail_2eservice": portal(site)}):
+        verdict = rehearse(site)
+    assert verdict.outcome is Outcome.REFUSED
+    assert "portail.service s'est arrêtée (code 1) : réglage inconnu" in verdict.reason
+
+
+def test_a_unit_that_dies_in_both_lacks_something_in_the_twin(make_site: MakeSite, systemd: Systemd) -> None:
+    site = make_site()
+    site.hook(MIGRATION)
+    with systemd({"portail_2eservice": portal(site, ExecStart=[command("/bin/sh", "-c", "exit 3")])}):
+        verdict = rehearse(site)
+    assert verdict.outcome is Outcome.NOT_REHEARSED
+    assert "la version installée ne fonctionne pas non plus" in verdict.reason
+
+
+def test_a_unit_that_systemd_does_not_tell_of_is_not_rehearsed(make_site: MakeSite, systemd: Systemd) -> None:
+    site = make_site()
+    site.hook(MIGRATION)
+    with systemd({"autre_2eservice": portal(site)}):
+        verdict = rehearse(site)
+    assert verdict.outcome is Outcome.NOT_REHEARSED
+    assert "unité systemd portail.service : ce qu'elle démarre n'est pas connu" in verdict.reason
+    assert outcomes(verdict)["Migration"] is Outcome.REHEARSED
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"Type": "dbus", "ExecStart": [command("/bin/true")]}, "demande D-Bus"),
+        ({"Type": "simple", "ExecStart": [command("/bin/true")], "RootDirectory": "/srv"}, "une racine à elle"),
+        ({"Type": "oneshot", "RemainAfterExit": True, "ExecStart": []}, "plusieurs programmes"),
+        ({"Type": "simple", "ExecStart": [command("/bin/true")], "User": "personne-ici"}, "n'existe pas"),
+        ({"Type": "simple", "ExecStart": [command("/bin/true")], "EnvironmentFiles": [["/absent", False]]}, "/absent"),
+    ],
+)
+def test_what_no_twin_can_start_is_told(systemd: Systemd, facts: dict[str, Any], words: str) -> None:
+    with systemd({"portail_2eservice": facts}), pytest.raises(NotRehearsedError, match=re.escape(words)):
+        unit_of(PORTAIL)
+
+
+def test_a_job_is_left_to_its_timer(systemd: Systemd) -> None:
+    with systemd({"portail_2eservice": {"Type": "oneshot", "ExecStart": [command("/bin/true")]}}):
+        assert unit_of(PORTAIL) is None
+
+
+def test_words_and_settings_are_read_as_systemd_reads_them(systemd: Systemd, tmp_path: Path) -> None:
+    settings = tmp_path / "réglages"
+    settings.write_text('; note\nA=un\\\n deux\nB = \'x y\' z\nC=\n# D=1\nE="a\\"b"\n')
+    facts = {
+        "Type": "notify",
+        "ExecStart": [command("/usr/bin/env", 'é "cité"', "${A}", "$B", "$$x", "pré${C}fixe\n")],
+        "Environment": ["A=autre", "F=1=2"],
+        "EnvironmentFiles": [[str(settings), False]],
+        "Group": "daemon",
+        "SupplementaryGroups": ["0"],
+        "User": "nobody",
+        "WorkingDirectory": "~",
+    }
+    with systemd({"_39_2d_c3_a9_2eservice": facts}):
+        unit = unit_of(ServiceTable(name="portail", systemd="9-é.service"))
+    assert unit is not None
+    assert unit.last.command == ("/usr/bin/env", 'é "cité"', "un deux", "x", "y", "z", "$x", "préfixe\n")
+    assert {name: unit.last.env[name] for name in "ABCEF"} == {
+        "A": "un deux",
+        "B": "x y z",
+        "C": "",
+        "E": 'a"b',
+        "F": "1=2",
+    }
+    assert (unit.last.env["USER"], unit.last.cwd, unit.ends) == ("nobody", "/nonexistent", False)
+    assert (unit.last.account.groups[0], unit.last.account.groups[-1]) == (1, 0)
+    assert {"/usr/bin/env", "/nonexistent"} <= set(unit.words())
