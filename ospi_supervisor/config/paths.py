@@ -1,5 +1,6 @@
 """Where the state lies, file by file."""
 
+from functools import cache
 from pathlib import Path
 
 DEFAULT_PATH = Path("/etc/ospi-supervisor/supervisor.toml")
@@ -40,3 +41,9 @@ class StatePaths:
         self.uploads_dir = self.web_dir / "uploads"
         self.queue_dir = state_dir / "queue"
         self.queue_db = self.queue_dir / "huey.db"
+
+
+@cache
+def state_paths(state_dir: Path) -> StatePaths:
+    """Those of that folder; they are asked for at every turn, fifty times by a page with as many rows."""
+    return StatePaths(state_dir)

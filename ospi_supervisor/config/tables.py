@@ -13,7 +13,7 @@ from ospi_supervisor.config.backup_tables import BackupTable, RehearsalTable, Ta
 from ospi_supervisor.config.calendar_table import CalendarTable
 from ospi_supervisor.config.forms import Positive
 from ospi_supervisor.config.messages import in_french, unknown_keys
-from ospi_supervisor.config.paths import StatePaths
+from ospi_supervisor.config.paths import StatePaths, state_paths
 from ospi_supervisor.domain.prerequisites import Thresholds
 from ospi_supervisor.domain.validation import Verdict
 from ospi_supervisor.errors import ConfigurationError
@@ -202,7 +202,7 @@ class Config(Document, frozen=True, kw_only=True):
     @property
     def paths(self) -> StatePaths:
         """Where the state lies."""
-        return StatePaths(self.supervisor.state_dir)
+        return state_paths(self.supervisor.state_dir)
 
     @property
     def supervisor_address(self) -> str:

@@ -22,13 +22,18 @@ def typeset(text: str) -> str:
     return _WIDE.sub(WIDE, _NARROW.sub(NARROW, text))
 
 
+def _typeset_attribute(found: re.Match[str]) -> str:
+    return found[1] + typeset(found[2])
+
+
 def typeset_html(html: str) -> str:
     """A page, or a part of one, with its words typeset: texts, and the attributes that are shown or read out. What
     is to be copied letter by letter (`code`, `pre`, `textarea`…) and every other attribute stay as they are."""
     typeset_pieces, end = [], 0
     for piece in _PIECES.finditer(html):
-        typeset_pieces.append(typeset(html[end : piece.start()]))
-        typeset_pieces.append(_ATTRIBUTES.sub(lambda found: found[1] + typeset(found[2]), piece[0]))
+        text, tag = html[end : piece.start()], piece[0]
+        typeset_pieces.append(text if text.isspace() else typeset(text))
+        typeset_pieces.append(_ATTRIBUTES.sub(_typeset_attribute, tag) if '="' in tag else tag)
         end = piece.end()
     typeset_pieces.append(typeset(html[end:]))
     return "".join(typeset_pieces)
