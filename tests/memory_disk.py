@@ -1,6 +1,7 @@
 """`-p tests.memory_disk`: what tests write lies in memory, where there is room. All of it is gone at the end: who wants
 to see what a test left runs it without, or names a folder by --basetemp."""
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -11,15 +12,14 @@ import pytest
 
 from tests.support.memory_disk import LASTING, in_memory
 
-STACK = pytest.StashKey[ExitStack]()
-
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Give the run its folder, before `conftest.py` finds one."""
     if config.option.basetemp is not None:  # a worker of pytest-xdist has its share of it
         return
-    stack = config.stash[STACK] = ExitStack()
+    stack = ExitStack()
+    atexit.register(stack.close)  # after what multiprocessing tidies in it, which is registered later
     folder = Path(tempfile.mkdtemp(prefix="ospi-tests-", dir="/var/tmp"))  # not where a reboot empties
     stack.callback(shutil.rmtree, folder, ignore_errors=True)
     stack.enter_context(in_memory(folder))
@@ -27,8 +27,3 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     config.option.basetemp = f"{folder}/run"
     os.environ["TMPDIR"] = os.environ[LASTING] = str(folder)
     tempfile.tempdir = None
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """The disk goes."""
-    config.stash.get(STACK, ExitStack()).close()

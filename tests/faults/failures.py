@@ -7,7 +7,7 @@ from tests.faults.crashes import BEHIND_THE_PAGE, SHORT, made_to_go_back, undo
 from tests.faults.scenario import FAILED, INTERVENTION, REFUSED, ROLLED_BACK, SUCCEEDED, WHOLE, Hit, Scenario
 from tests.faults.vendor import NEW, OLD
 
-DISKS = {"state": "40m", "platform": "24m", "backups": "24m", "data": "40m"}
+DISKS = {"state": "40m", "platform": "24m", "backups": "32m", "data": "40m"}
 
 
 def hooks() -> Iterator[Scenario]:
