@@ -32,6 +32,7 @@ let heard = Date.now(); // when the stream last gave a sign of life
 let tries = 0; // to have a line that is alive
 let source = null; // the stream, while the tab is seen
 let polling = false;
+let lost = false; // the line, as far as was told
 let signedOut = false; // and who was asked to sign in again did not: not asked again
 let asked = 0; // refreshes
 let answered = 0; // the newest of them whose answer is shown
@@ -85,7 +86,7 @@ function hear() {
   heard = Date.now();
   if (tries > 0) refresh(); // what was asked on a dead line is not answered
   tries = 0;
-  unsay();
+  isBack();
 }
 
 /** A firewall that forgot the connection tells nobody: after two missed beats another is opened. */
@@ -113,7 +114,7 @@ async function readOn() {
     for (let more = true; more;) {
       const response = await request(`${root.dataset.events}?after=${after}`);
       if (!response.ok) throw new Error(`${response.status}`);
-      unsay();
+      isBack();
       const { events } = await response.json();
       for (const { id, event, data } of events) receive(id, event, data);
       more = events.length > 0;
@@ -228,8 +229,9 @@ async function refresh() {
     const html = await response.text();
     if (number <= answered) return;
     answered = number;
+    if (ended) isBack();
+    else link.hidden = true; // the stream says when it is there again
     showState(html);
-    unsay();
   } catch (error) {
     if (number < asked) return;
     sayWhy(error);
@@ -278,12 +280,14 @@ function sayWhy(error) {
 function say(words) {
   link.textContent = typeset(words);
   link.hidden = false;
-  announce(link.textContent);
+  if (!lost || signedOut) announce(link.textContent);
+  lost = true;
 }
 
 /** The line is there again: whoever has heard that it was not hears that, too. */
-function unsay() {
-  if (!link.hidden) announce("La liaison avec le superviseur est rétablie.");
+function isBack() {
+  if (lost) announce("La liaison avec le superviseur est rétablie.");
+  lost = false;
   link.hidden = true;
 }
 

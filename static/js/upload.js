@@ -129,6 +129,7 @@ byId("abandon").addEventListener("click", async () => {
   upload = null;
   byId("envoi").hidden = true;
   card.replaceChildren();
+  announce("");
   await given.abandon().catch((error) => showError("L'envoi n'a pas pu être abandonné.", error.message));
 });
 
