@@ -1,6 +1,6 @@
 """What acts on the platform, for root's shell and the worker."""
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from ospi_supervisor.administration.service import Administration
 from ospi_supervisor.backup.databases import make_databases
@@ -60,7 +60,8 @@ def make_folders(config: Config) -> None:
 
 
 def sweep_folders(config: Config) -> None:
-    """Remove what a worker or a command that was killed left half written; not while a command is at work. OSError."""
+    """Remove what a worker or a command that was killed left half written, unless a command is at work. OSError, once
+    each folder had its turn."""
     paths = config.paths
     folders = (
         paths.engine_dir,
@@ -71,6 +72,6 @@ def sweep_folders(config: Config) -> None:
         config.backup.directory,
         config.maintenance.page_dir,
     )
-    with suppress(BusyError), update_lock(paths.update_lock):
+    with suppress(BusyError), update_lock(paths.update_lock), ExitStack() as stack:
         for folder in folders:
-            remove_unfinished(folder)
+            stack.callback(remove_unfinished, folder)

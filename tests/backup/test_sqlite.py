@@ -100,6 +100,7 @@ def test_a_disk_that_holds_neither_is_told(database: SqliteDatabase, tmp_path: P
         facts["path"] = str(crowded.path)
         with pytest.raises(BackupError, match="le disque est plein"):
             crowded.restore(tmp_path / "dump", facts, nothing)
+        assert [path.read_bytes() for path in disk.iterdir()] == [b"migrated"]
 
 
 def test_a_log_that_a_killed_platform_left_is_part_of_the_dump(database: SqliteDatabase, tmp_path: Path) -> None:

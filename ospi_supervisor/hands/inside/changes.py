@@ -6,7 +6,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +15,10 @@ from ospi_supervisor.hands.inside.walk import everything
 
 CHUNK = 1 << 20
 STEP = 64 << 20
+BLOCK = 512
+"""Bytes of what stat(2) calls a block."""
+MARGIN = 4096
+"""Room that a file system takes for itself."""
 CANNOT = {errno.ENOSYS, errno.EXDEV, errno.EINVAL, errno.EOPNOTSUPP, errno.EPERM, errno.EBADF}
 """What copy_file_range(2) says of kernels and file systems between which it cannot copy."""
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -120,15 +124,18 @@ def replace_database(command: Command, _: BinaryIO) -> Iterator[Any]:
     `companions` of the old one, then put it in its place.
 
     An old write-ahead log beside the new file would bring migrated rows back: it goes first. Where there is no room for
-    both, the old file goes first, too: it is to be replaced, the dump is whole, and what is interrupted is done again.
+    both, and there will be without the old file, that one goes first, too: it is to be replaced, the dump is read to
+    its end before, and what is interrupted is done again.
     """
     path, new = Path(command["path"]), Path(command["new"])
     companions = [Path(companion) for companion in command["companions"]]
     try:
         yield from _written(new, command)
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        new.unlink(missing_ok=True)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not _is_room_without([path, *companions], command):
             raise
+        yield from _read_to_its_end(Path(command["dump"]))
         for old in (path, *companions):
             old.unlink(missing_ok=True)
         yield from _written(new, command)
@@ -137,6 +144,20 @@ def replace_database(command: Command, _: BinaryIO) -> Iterator[Any]:
     _fsync(path.parent, os.O_DIRECTORY)
     new.replace(path)
     _fsync(path.parent, os.O_DIRECTORY)
+
+
+def _is_room_without(files: Sequence[Path], command: Command) -> bool:
+    """Whether the dump fits where those files lie once they are gone."""
+    facts = [file.lstat() for file in files if os.path.lexists(file)]
+    freed = sum(fact.st_blocks * BLOCK for fact in facts if fact.st_nlink == 1 and stat.S_ISREG(fact.st_mode))
+    disk = os.statvfs(files[0].parent)
+    return freed + disk.f_bavail * disk.f_frsize >= Path(command["dump"]).stat().st_size + MARGIN
+
+
+def _read_to_its_end(dump: Path) -> Iterator[None]:
+    with dump.open("rb") as file:
+        while file.read(CHUNK):
+            yield None
 
 
 def _written(new: Path, command: Command) -> Iterator[None]:
