@@ -8,7 +8,7 @@ from ospi_supervisor.backup.inventory import Snapshot
 from ospi_supervisor.domain.drill import Played
 from ospi_supervisor.errors import BackupError, NotRehearsedError
 from ospi_supervisor.rehearsal.databases import UnloadableError
-from ospi_supervisor.rehearsal.play import Rehearsal, Score
+from ospi_supervisor.rehearsal.play import Rehearsal
 from ospi_supervisor.rehearsal.twin import PlayFailedError
 
 
@@ -21,7 +21,7 @@ class Drill:
 
     def play(self, snapshot: Snapshot, tick: Callable[[], None]) -> Played:
         """Load it, start its release, ask for its health. What `tick` raises ends the twin."""
-        score, lost, unusable = Score(), None, False
+        score, lost, unusable = self.rehearsal.score(), None, False
         rows: Mapping[str, Mapping[str, int]] = {}
         loaded = False
         try:
@@ -31,8 +31,9 @@ class Drill:
             with self.rehearsal.twin(contents, snapshot.release, score, listener) as whole:
                 rows, loaded = whole.rows, True
                 self.rehearsal.serve(whole, snapshot.release, self.running(), score, listener)
-        except PlayFailedError:
-            pass  # the score has it
+        except PlayFailedError as error:  # the score has it
+            if any(table.systemd for table in self.rehearsal.config.platform.services):
+                lost = f"ce que systemd lancerait ne fonctionne pas dans un double, qui n'a pas systemd : {error}"
         except UnloadableError as error:
             lost, unusable = str(error), True
         except (NotRehearsedError, BackupError) as error:

@@ -53,6 +53,8 @@ class Score:
 
     steps: list[Step] = field(default_factory=list)
     limits: list[str] = field(default_factory=list)
+    clean: Callable[[str], str] = lambda words: words
+    """What programs said may hold secrets: no reason does."""
 
     @contextmanager
     def step(self, title: str, phase: str = "", sees: Callable[[Path], bool] = lambda _: True) -> Iterator[None]:
@@ -62,7 +64,8 @@ class Score:
 
         def note(outcome: Outcome, reason: str = "") -> None:
             seconds = round(time.monotonic() - began, 3)
-            self.steps.append(Step(title=title, outcome=outcome, seconds=seconds, reason=reason, phase=phase))
+            words = self.clean(reason)
+            self.steps.append(Step(title=title, outcome=outcome, seconds=seconds, reason=words, phase=phase))
 
         try:
             yield
@@ -86,7 +89,7 @@ class Score:
         """`lost` says why the rehearsal was given up, where it was."""
         refused = next((step for step in self.steps if step.outcome is Outcome.REFUSED), None)
         outcome = Outcome.NOT_REHEARSED if lost is not None else Outcome.REFUSED if refused else Outcome.REHEARSED
-        reason = lost or (f"« {refused.title} » : {refused.reason}" if refused else "")
+        reason = self.clean(lost or "") or (f"« {refused.title} » : {refused.reason}" if refused else "")
         return Verdict(outcome=outcome, reason=reason, steps=tuple(self.steps), limits=tuple(self.limits))
 
 
@@ -99,7 +102,7 @@ class Rehearsal:
 
     def play(self, asked: Asked, listener: Listener) -> Verdict:
         """Play it all. What the twin cannot play is told in the verdict; what `listener` raises ends the twin."""
-        score, lost = Score(), None
+        score, lost = self.score(), None
         clean = _Clean(listener, redactor_of(self.config).clean_lines)
         try:
             contents = contents_of(self.config.backup.directory, asked.snapshot_id)
@@ -113,6 +116,10 @@ class Rehearsal:
         except (NotRehearsedError, BackupError) as error:
             lost = str(error)
         return score.verdict(lost)
+
+    def score(self) -> Score:
+        """One on which nothing was played yet."""
+        return Score(clean=redactor_of(self.config).clean)
 
     @contextmanager
     def twin(
@@ -205,7 +212,7 @@ class Rehearsal:
     def _hold_against_installed(self, contents: Contents, asked: Asked, listener: Listener) -> None:
         """NotRehearsedError where the installed release does not serve in a twin either: it lacks something that they
         need, and its failure says nothing of the new one."""
-        score = Score()
+        score = self.score()
         try:
             with self.twin(contents, asked.from_version, score, listener) as whole:
                 self.serve(whole, asked.from_version, asked.running, score, listener)

@@ -103,9 +103,16 @@ class Twin:
     def serve(self, unit: Unit, seconds: float) -> None:
         """Start what systemd would; it is watched from then on, and a health check fails with it. PlayFailedError where
         it does not start within `seconds`."""
-        for program in unit.first:
-            self.play("launch", name=unit.name, ends=True, may_fail=program.may_fail, seconds=seconds, **_of(program))
-        self.play("launch", name=unit.name, ends=unit.ends, may_fail=False, seconds=seconds, **_of(unit.last))
+        for program in (*unit.first, unit.last):
+            self.play(
+                "launch",
+                name=unit.name,
+                ends=unit.ends or program is not unit.last,
+                may_fail=program.may_fail,
+                settings=list(unit.settings),
+                seconds=seconds,
+                **_of(program),
+            )
 
     def start(self, program: Program) -> None:
         """Start a program in the background."""

@@ -1,18 +1,16 @@
 """What systemd would start for a unit: its programs, account, environment and folder, for a twin that has no systemd.
 
-systemd is asked by D-Bus (org.freedesktop.systemd1(5)), and knows drop-ins and specifiers; busctl(1) writes the answer
-in the same form on every systemd since 219.
+systemd is asked by D-Bus (org.freedesktop.systemd1(5)), and knows a unit's drop-ins; busctl(1) writes the answer in the
+same form on every systemd since 219. What is read at each start, its environment files, is read in the twin.
 """
 
 import grp
 import os
 import pwd
 import re
-import shlex
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from ospi_supervisor.config.tables import ServiceTable
@@ -40,7 +38,8 @@ ONESHOT, FORKING = "oneshot", "forking"
 _WORD = re.compile(r'"((?:[^"\\]|\\.)*)"|(\S+)')
 _TYPES = re.compile(r"a?[a-z]")
 _SEPARATOR = re.compile(r"[\s:=;<>|&'\"]+")
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_SPECIFIER = re.compile(r"%[a-zA-Z]")
+"""What systemd replaces in a command; older ones (219) as late as they start it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,11 +51,14 @@ class Unit:
     first: Sequence[Program]
     last: Program
     ends: bool
+    settings: Sequence[tuple[str, bool]] = ()
+    """Its environment files, and whether each may be missing."""
 
     def words(self) -> Iterator[str]:
         """All that may name a file that it needs, in a shell's one word and in `--option=value` too."""
         for program in (*self.first, self.last):
-            for word in (program.cwd, *program.command, *program.env.values()):
+            files = (pattern for pattern, _ in self.settings)
+            for word in (program.cwd, *program.command, *program.env.values(), *files):
                 yield word
                 yield from _SEPARATOR.split(word)
 
@@ -115,24 +117,21 @@ def _read(name: str, facts: Mapping[str, Any]) -> Unit | None:
         raise NotRehearsedError(f"unité systemd {name}, qui demande {what} : le double ne l'a pas")
     common = Program(command=(), account=_account(facts), env=_environment(facts), cwd=_folder(facts))
     programs = [_program(common, command) for command in (*facts["ExecStartPre"], *commands)]
-    return Unit(name=name, first=programs[:-1], last=programs[-1], ends=kind in (ONESHOT, FORKING))
+    if any(_SPECIFIER.search(word) for program in programs for word in program.command):
+        raise NotRehearsedError(f"unité systemd {name} : un « % » y est, dont on ne sait pas s'il reste à remplacer")
+    files = [(pattern, may_be_missing == "true") for pattern, may_be_missing in facts["EnvironmentFiles"]]
+    ends = kind in (ONESHOT, FORKING)
+    return Unit(name=name, first=programs[:-1], last=programs[-1], ends=ends, settings=files)
 
 
 def _program(common: Program, command: Sequence[Any]) -> Program:
     path, arguments, may_fail, *_ = command
-    given = [part for argument in arguments[1:] for part in _expanded(argument, common.env)]
-    return replace(common, command=(path, *given), may_fail=may_fail == "true")
-
-
-def _expanded(argument: str, env: Mapping[str, str]) -> list[str]:
-    """As systemd does (systemd.service(5), command lines): `$NAME` alone gives several words, `${NAME}` none more."""
-    if re.fullmatch(r"\$\w+", argument):
-        return env.get(argument[1:], "").split()
-    return [_VARIABLE.sub(lambda found: env.get(found[1], ""), argument).replace("$$", "$")]
+    return replace(common, command=(path, *arguments[1:]), may_fail=may_fail == "true")
 
 
 def _account(facts: Mapping[str, Any]) -> Account:
-    account = account_named(facts["User"] or "root")
+    user = facts["User"] or "root"
+    account = account_named(pwd.getpwuid(int(user)).pw_name if user.isdigit() else user)
     groups = [_group(facts["Group"])] if facts["Group"] else []
     more = [_group(name) for name in facts["SupplementaryGroups"]]
     return Account(account.user, tuple(dict.fromkeys((*groups, *account.groups, *more))))
@@ -145,24 +144,12 @@ def _group(name: str) -> int:
 def _folder(facts: Mapping[str, Any]) -> str:
     """`WorkingDirectory`, without the sign that says that it may be missing; `~` is the account's own."""
     folder: str = facts["WorkingDirectory"].lstrip("!-") or "/"
-    return pwd.getpwnam(facts["User"] or "root").pw_dir if folder == "~" else folder
+    return pwd.getpwuid(_account(facts).user).pw_dir if folder == "~" else folder
 
 
 def _environment(facts: Mapping[str, Any]) -> dict[str, str]:
     env = dict(setting.split("=", 1) for setting in facts["Environment"])
     if facts["User"]:
-        entry = pwd.getpwnam(facts["User"])
+        entry = pwd.getpwuid(_account(facts).user)
         env = {"HOME": entry.pw_dir, "USER": entry.pw_name, "LOGNAME": entry.pw_name, "SHELL": entry.pw_shell} | env
-    for file, may_be_missing in facts["EnvironmentFiles"]:
-        path = Path(file)
-        if path.exists() or may_be_missing != "true":
-            env |= _settings(path.read_text(encoding="utf-8", errors="surrogateescape"))
     return env
-
-
-def _settings(text: str) -> Iterator[tuple[str, str]]:
-    """The lines of an environment file (systemd.exec(5), EnvironmentFile)."""
-    for line in re.sub(r"\\\n", "", text).splitlines():
-        key, is_setting, value = line.strip().partition("=")
-        if is_setting and not key.startswith(("#", ";")):
-            yield key.strip(), " ".join(shlex.split(value)) if re.search(r"[\"'\\]", value) else value.strip()

@@ -80,7 +80,7 @@ def _candidates(config: Config, words: Iterable[str]) -> Iterator[Path]:
     if home.is_dir() and home not in TOO_MUCH and platform.account is not None:
         yield _real(home)
     for word in words:
-        with suppress(PermissionError):  # what we cannot look at, our programs cannot use
+        with suppress(OSError, ValueError):  # what we cannot look at, or is no path, our programs cannot use
             yield from _of_word(word)
     for place in OF_ACCOUNT:
         yield from _of_account(place, config)

@@ -11,17 +11,20 @@ from typing import Any
 
 import pytest
 
+from ospi_supervisor.backup.contents import contents_of
 from ospi_supervisor.config.tables import Config, ServiceTable, load_config
 from ospi_supervisor.deployment.releases import Releases
 from ospi_supervisor.domain.rehearsal import Outcome, Verdict
 from ospi_supervisor.errors import NotRehearsedError
+from ospi_supervisor.rehearsal.drill import Drill
+from ospi_supervisor.rehearsal.inside.units import expanded, settings
 from ospi_supervisor.rehearsal.play import Rehearsal
 from ospi_supervisor.rehearsal.units import unit_of
 from tests.real_application.recipe import platform_python
 from tests.rehearsal.conftest import MakeSite
-from tests.rehearsal.site import HERE, MIGRATION, NEW, Heard, Site
+from tests.rehearsal.site import HERE, MIGRATION, NEW, SNAPSHOT, Heard, Site
 from tests.support.screen import running
-from tests.support.system import require_program, require_root
+from tests.support.system import require_bindings, require_program, require_root
 
 pytestmark = pytest.mark.system
 
@@ -39,6 +42,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     """Has somebody answer for systemd, with those units."""
     require_root("an ordinary user takes no unit's account")
     require_program("busctl")
+    require_bindings()
     address = f"unix:path={tmp_path / 'bus'}"
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
 
@@ -144,7 +148,7 @@ def test_a_unit_that_systemd_does_not_tell_of_is_not_rehearsed(make_site: MakeSi
         ({"Type": "simple", "ExecStart": [command("/bin/true")], "RootDirectory": "/srv"}, "une racine à elle"),
         ({"Type": "oneshot", "RemainAfterExit": True, "ExecStart": []}, "plusieurs programmes"),
         ({"Type": "simple", "ExecStart": [command("/bin/true")], "User": "personne-ici"}, "n'existe pas"),
-        ({"Type": "simple", "ExecStart": [command("/bin/true")], "EnvironmentFiles": [["/absent", False]]}, "/absent"),
+        ({"Type": "simple", "ExecStart": [command("/bin/echo", "%i")]}, "un « % »"),
     ],
 )
 def test_what_no_twin_can_start_is_told(systemd: Systemd, facts: dict[str, Any], words: str) -> None:
@@ -157,30 +161,95 @@ def test_a_job_is_left_to_its_timer(systemd: Systemd) -> None:
         assert unit_of(PORTAIL) is None
 
 
-def test_words_and_settings_are_read_as_systemd_reads_them(systemd: Systemd, tmp_path: Path) -> None:
-    settings = tmp_path / "réglages"
-    settings.write_text('; note\nA=un\\\n deux\nB = \'x y\' z\nC=\n# D=1\nE="a\\"b"\n')
+def test_what_a_unit_says_of_itself_is_read(systemd: Systemd) -> None:
     facts = {
         "Type": "notify",
-        "ExecStart": [command("/usr/bin/env", 'é "cité"', "${A}", "$B", "$$x", "pré${C}fixe\n")],
+        "ExecStart": [command("/usr/bin/env", 'é "cité"', "${A}", "--conf=/srv/x.toml\n", may_fail=True)],
         "Environment": ["A=autre", "F=1=2"],
-        "EnvironmentFiles": [[str(settings), False]],
+        "EnvironmentFiles": [["/etc/portail/*.env", True]],
         "Group": "daemon",
         "SupplementaryGroups": ["0"],
-        "User": "nobody",
+        "User": "65534",
         "WorkingDirectory": "~",
     }
     with systemd({"_39_2d_c3_a9_2eservice": facts}):
         unit = unit_of(ServiceTable(name="portail", systemd="9-é.service"))
     assert unit is not None
-    assert unit.last.command == ("/usr/bin/env", 'é "cité"', "un deux", "x", "y", "z", "$x", "préfixe\n")
-    assert {name: unit.last.env[name] for name in "ABCEF"} == {
-        "A": "un deux",
-        "B": "x y z",
-        "C": "",
-        "E": 'a"b',
-        "F": "1=2",
-    }
-    assert (unit.last.env["USER"], unit.last.cwd, unit.ends) == ("nobody", "/nonexistent", False)
+    assert unit.last.command == ("/usr/bin/env", 'é "cité"', "${A}", "--conf=/srv/x.toml\n")
+    assert {name: unit.last.env[name] for name in ("A", "F", "USER")} == {"A": "autre", "F": "1=2", "USER": "nobody"}
+    assert (unit.last.cwd, unit.ends, unit.last.may_fail) == ("/nonexistent", False, True)
     assert (unit.last.account.groups[0], unit.last.account.groups[-1]) == (1, 0)
-    assert {"/usr/bin/env", "/nonexistent"} <= set(unit.words())
+    assert unit.settings == [("/etc/portail/*.env", True)]
+    assert {"/usr/bin/env", "/nonexistent", "/srv/x.toml"} <= set(unit.words())
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [
+        ("un\\\n deux", "un deux"),
+        ("'x y' z", "x yz"),
+        ('"a\\"b\\$c\\d"', 'a"b$c\\d'),
+        ('"deux\nlignes"', "deux\nlignes"),
+        ('{"a": 1}', '{"a": 1}'),
+        ('-Dn="a b"', '-Dn="a b"'),
+        ("it's", "it's"),
+        ("fin  ", "fin"),
+        ("# pas un commentaire", "# pas un commentaire"),
+        ("", ""),
+    ],
+)
+def test_settings_are_read_as_systemd_reads_them(value: str, meant: str) -> None:
+    assert settings(f"; note \\\nA=0\n# B=1\nsans signe\n  B={value}\nC=2") == {"B": meant, "C": "2"}
+
+
+@pytest.mark.parametrize(
+    ("argument", "words"),
+    [
+        ("$MORE", ["a", "b c"]),
+        ("$BROKEN", ["it's"]),
+        ("$NONE", []),
+        ("pré${MORE}", ["préa 'b c'"]),
+        ("$$", ["$"]),
+        ("$${MORE}", ["${MORE}"]),
+        ("${DOLLARS}", ["$$"]),
+        ("prix$", ["prix$"]),
+    ],
+)
+def test_variables_are_put_in_as_systemd_puts_them(argument: str, words: list[str]) -> None:
+    assert expanded(argument, {"MORE": "a 'b c'", "BROKEN": "it's", "DOLLARS": "$$"}) == words
+
+
+def test_settings_of_the_new_release_are_read_once_it_is_in_place(make_site: MakeSite, systemd: Systemd) -> None:
+    """They lie behind `current`, and a hook has written the other one."""
+    site = make_site()
+    own = site.root / "data/portail.env"
+    own.write_text("PORTAL_PORT=1\n")
+    site.hook(f"{MIGRATION}\nopen({str(own)!r}, 'w').write('PORTAL_PORT={site.port}')")
+    (site.root / "platform/releases" / NEW / "portail.env").write_text("FORM=2\n")
+    files = [[str(own), False], [f"{site.root}/platform/current/*.env", True]]
+    with systemd({"portail_2eservice": portal(site, EnvironmentFiles=files)}):
+        verdict = rehearse(site)
+    assert (verdict.outcome, verdict.reason) == (Outcome.REHEARSED, "")
+
+
+def test_a_units_secret_is_not_told(make_site: MakeSite, systemd: Systemd) -> None:
+    site = make_site()
+    site.hook(MIGRATION)
+    (site.root / "platform/releases" / NEW / "portal.py").write_text(
+        "import os\nraise SystemExit('refus : ' + os.environ['DB_PASSWORD'])"
+    )
+    with systemd({"portail_2eservice": portal(site, Environment=["DB_PASSWORD=sésame-42"])}):
+        verdict = rehearse(site)
+    assert verdict.outcome is Outcome.REFUSED
+    assert "sésame" not in str(verdict)
+
+
+def test_a_drill_whose_unit_dies_says_nothing_of_the_backup(make_site: MakeSite, systemd: Systemd) -> None:
+    site = make_site()
+    config = on_systemd(site)
+    drill = Drill(Rehearsal(config, Releases(config.platform.root)), lambda: None)
+    snapshot = contents_of(config.backup.directory, SNAPSHOT).last
+    with systemd({"portail_2eservice": portal(site, ExecStart=[command("/bin/sh", "-c", "exit 3")])}):
+        played = drill.play(snapshot, lambda: None)
+    assert (played.verdict.outcome, played.loaded) == (Outcome.NOT_REHEARSED, True)
+    assert "qui n'a pas systemd" in played.verdict.reason

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from tests.support.system import free_port, require_program, unavailable, wait_until
+from tests.support.system import free_port, require_bindings, require_program, unavailable, wait_until
 
 SIZE = "1280x900x24"
 LAUNCHER = Path("/usr/libexec/at-spi-bus-launcher")
@@ -82,6 +82,7 @@ class Heard:
 def accessibility_bus(shown: Mapping[str, str]) -> Iterator[Heard]:
     """A bus of one's own on that screen, and somebody who listens to it."""
     require_program("dbus-daemon")
+    require_bindings()
     if not LAUNCHER.exists():
         unavailable("at-spi2-core is not installed; `make system-packages` installs it, as root on Debian")
     session = Path(shown["HOME"], "session")

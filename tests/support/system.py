@@ -6,6 +6,7 @@ import random
 import shutil
 import socket
 import stat
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -67,6 +68,12 @@ def listens(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def require_bindings() -> None:
+    """Fails under CI, else skips, where the system's Python has no `gi`, through which a test speaks to a bus."""
+    if subprocess.run(["/usr/bin/python3", "-c", "import gi"], capture_output=True, check=False).returncode != 0:
+        unavailable("python3-gi is not installed; `make system-packages` installs it, as root on Debian")
 
 
 def wait_until(condition: Callable[[], object], what: str, seconds: float = 180.0) -> None:

@@ -28,6 +28,12 @@ EMPTY: dict[str, Any] = {"s": "", "b": False}
 DESCRIPTION = "".join(f'<property name="{name}" type="{kind}" access="read"/>' for name, kind in TYPES.items())
 
 
+def tell(*_: Any) -> None:
+    """The name is ours: whoever started this may ask."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+
+
 def main(file: str) -> None:
     """Answer until killed."""
     units = json.loads(Path(file).read_text())
@@ -40,9 +46,7 @@ def main(file: str) -> None:
 
     for label in units:
         bus.register_object(f"{ROOT}/{label}", interface.interfaces[0], None, value, None)
-    Gio.bus_own_name_on_connection(bus, NAME, Gio.BusNameOwnerFlags.NONE)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
+    Gio.bus_own_name_on_connection(bus, NAME, Gio.BusNameOwnerFlags.NONE, tell, None)
     GLib.MainLoop().run()
 
 

@@ -10,11 +10,9 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -24,18 +22,19 @@ from ospi_supervisor.hands.inside.answers import Command, alive, serve
 from ospi_supervisor.platform.health import Health
 from ospi_supervisor.platform.hook_output import Kept, Sinks
 from ospi_supervisor.platform.hooks import run_hook
-from ospi_supervisor.platform.processes import base_environment, watched
+from ospi_supervisor.platform.processes import watched
 from ospi_supervisor.platform.services import Services
+from ospi_supervisor.rehearsal.inside.program import start_program
+from ospi_supervisor.rehearsal.inside.units import Units
 
 PIECE = 4096
 """Characters of a log in one line: six times as much at most, once encoded."""
 MOST_OUTPUT = 1 << 20
 BEAT_SECONDS = 0.2
-FIRST_LOOK_SECONDS = 0.2
-LAST_WORDS = 300
 _SET_ADDRESS, _SET_MASK = 0x8916, 0x891C
 NO_HOLD = Path("/tmp/.aucune-retenue")  # noqa: S108 - the twin's own
 TIMED_OUT = "a dépassé sa limite"
+UNITS = Units()
 
 
 def main() -> None:
@@ -123,51 +122,6 @@ def _services(command: Command, _: BinaryIO) -> Iterator[list[str]]:
     yield from _played(services.start)
 
 
-class _Units:
-    """What systemd would have started."""
-
-    def __init__(self) -> None:
-        self._running: list[tuple[str, subprocess.Popen[bytes], BinaryIO]] = []
-
-    def launch(self, command: Command, _: BinaryIO) -> Iterator[list[str]]:
-        """Start a unit's program. One that `ends` is waited for; another is watched until the twin's end."""
-        name, output = command["name"], cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - as long as the twin
-        try:
-            process = _program(command, subprocess.DEVNULL, output.fileno())
-        except OSError as error:
-            yield ["failed", f"l'unité {name} ne démarre pas : {error}"]
-            return
-        if not command["ends"]:
-            self._running.append((name, process, output))
-            time.sleep(FIRST_LOOK_SECONDS)
-            yield from _played(self.look)
-            return
-        end = time.monotonic() + command["seconds"]
-        with watched(process) as watch:
-            while not watch.has_ended(BEAT_SECONDS):
-                alive()
-                if time.monotonic() > end:
-                    yield ["twin", f"l'unité {name} : {command['command'][0]} n'a pas fini à temps"]
-                    return
-        yield ["done"] if not process.returncode or command["may_fail"] else ["failed", _ended(name, process, output)]
-
-    def look(self) -> None:
-        """Tell that work goes on; PlatformError where one has ended."""
-        alive()
-        for name, process, output in self._running:
-            if process.poll() is not None:
-                raise PlatformError(_ended(name, process, output))
-
-
-UNITS = _Units()
-
-
-def _ended(name: str, process: subprocess.Popen[bytes], output: BinaryIO) -> str:
-    output.seek(0)
-    said = output.read(MOST_OUTPUT).decode(errors="replace").strip()[-LAST_WORDS:]
-    return f"l'unité {name} s'est arrêtée (code {process.returncode}){f' : {said}' if said else ''}"
-
-
 def _health(command: Command, _: BinaryIO) -> Iterator[list[str]]:
     """Ask the health address until it is well."""
     platform = PlatformTable(
@@ -183,7 +137,7 @@ def _health(command: Command, _: BinaryIO) -> Iterator[list[str]]:
 
 def _run(command: Command, _: BinaryIO) -> Iterator[list[Any]]:
     """A program to its end: its exit status and output."""
-    with _program(command, subprocess.PIPE, subprocess.PIPE) as process:
+    with start_program(command, subprocess.PIPE, subprocess.PIPE) as process:
         stdin, stdout = process.stdin, process.stdout
         assert stdin is not None  # noqa: S101 - for the type checker
         assert stdout is not None  # noqa: S101 - for the type checker
@@ -211,22 +165,5 @@ def _more(pipe: Any, said: bytes) -> bytes:
 
 def _start(command: Command, _: BinaryIO) -> Iterator[list[str]]:
     """A program in the background."""
-    _program(command, subprocess.DEVNULL, subprocess.DEVNULL)
+    start_program(command, subprocess.DEVNULL, subprocess.DEVNULL)
     yield ["done"]
-
-
-def _program(command: Command, given: int, output: int) -> subprocess.Popen[bytes]:
-    user, *groups = command["account"]
-    identity: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        identity = {"user": user, "group": groups[0], "extra_groups": groups}
-    return subprocess.Popen(
-        command["command"],
-        stdin=given,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        env={**base_environment(None), **command["env"]},
-        cwd=command["cwd"],
-        start_new_session=True,
-        **identity,
-    )
