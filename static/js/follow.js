@@ -4,6 +4,7 @@
 import { keepAtItsEnd, showJournal } from "./journal.js";
 import { patch } from "./patch.js";
 import { Cancelled, HTML, request } from "./session.js";
+import { announce, sayBack, sayLost } from "./spoken.js";
 import { timeLimit } from "./transfer.js";
 import { duration, typeset } from "./words.js";
 
@@ -13,6 +14,7 @@ const OUTPUT_LINES = 200, DRAW_EVERY = 100;
 const SIGNED_OUT = "Votre session est terminée : cette page n'est plus à jour. Rechargez-la pour vous reconnecter.";
 const SILENT = "Le superviseur ne répond pas pour l'instant ; nouvel essai.";
 const GOES_ON = " La mise à jour continue.";
+const CUT = `La liaison avec le superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`;
 const BEAT = 10000; // the server's heartbeat
 const ANSWER = 20000;
 const HALF_OPEN = 2.2 * BEAT; // a line on which nothing comes any more, though nothing says that it is cut
@@ -32,7 +34,6 @@ let heard = Date.now(); // when the stream last gave a sign of life
 let tries = 0; // to have a line that is alive
 let source = null; // the stream, while the tab is seen
 let polling = false;
-let lost = false; // the line, as far as was told
 let signedOut = false; // and who was asked to sign in again did not: not asked again
 let asked = 0; // refreshes
 let answered = 0; // the newest of them whose answer is shown
@@ -78,7 +79,7 @@ function follow() {
     if (isRefused) source = null;
     if (ended || signedOut) return;
     if (isRefused) poll();
-    else say(`La liaison avec le superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`);
+    else sayLost(link, CUT, false);
   });
 }
 
@@ -86,7 +87,7 @@ function hear() {
   heard = Date.now();
   if (tries > 0) refresh(); // what was asked on a dead line is not answered
   tries = 0;
-  isBack();
+  sayBack(link);
 }
 
 /** A firewall that forgot the connection tells nobody: after two missed beats another is opened. */
@@ -96,7 +97,7 @@ function replaceHalfOpen() {
   tries += 1;
   source.close();
   source = null;
-  say(`La liaison avec le superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`);
+  sayLost(link, CUT, false);
   followOn();
   refresh();
 }
@@ -114,7 +115,7 @@ async function readOn() {
     for (let more = true; more;) {
       const response = await request(`${root.dataset.events}?after=${after}`);
       if (!response.ok) throw new Error(`${response.status}`);
-      isBack();
+      sayBack(link);
       const { events } = await response.json();
       for (const { id, event, data } of events) receive(id, event, data);
       more = events.length > 0;
@@ -229,7 +230,7 @@ async function refresh() {
     const html = await response.text();
     if (number <= answered) return;
     answered = number;
-    if (ended) isBack();
+    if (ended) sayBack(link);
     else link.hidden = true; // the stream says when it is there again
     showState(html);
   } catch (error) {
@@ -274,26 +275,7 @@ function showInTab() {
 /** Why the server's answer did not come. */
 function sayWhy(error) {
   signedOut ||= error instanceof Cancelled;
-  say((signedOut ? SIGNED_OUT : SILENT) + (ended ? "" : GOES_ON));
-}
-
-function say(words) {
-  link.textContent = typeset(words);
-  link.hidden = false;
-  if (!lost || signedOut) announce(link.textContent);
-  lost = true;
-}
-
-/** The line is there again: whoever has heard that it was not hears that, too. */
-function isBack() {
-  if (lost) announce("La liaison avec le superviseur est rétablie.");
-  lost = false;
-  link.hidden = true;
-}
-
-/** Told once to whoever cannot see the page, in what was there before: what appears with its words is not heard. */
-function announce(words) {
-  if (byId("annonce").textContent !== words) byId("annonce").textContent = words;
+  sayLost(link, (signedOut ? SIGNED_OUT : SILENT) + (ended ? "" : GOES_ON), signedOut);
 }
 
 function tick() {

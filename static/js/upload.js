@@ -2,6 +2,7 @@
 
 import { wireNotice } from "./notice.js";
 import { askInDialog, Cancelled, HTML, Intercepted, reason, request } from "./session.js";
+import { announce } from "./spoken.js";
 import { memory, Refused, retry, Upload } from "./tus.js";
 import { duration, size, typeset } from "./words.js";
 
@@ -189,11 +190,6 @@ async function loadCard(id, isWanted) {
   const teller = card.querySelector("[data-said]");
   announce(teller?.dataset.said ?? "");
   return true;
-}
-
-/** Told once to whoever cannot see the card: read out whole, it would take minutes. */
-function announce(words) {
-  if (byId("annonce").textContent !== words) byId("annonce").textContent = words;
 }
 
 function wireCard() {

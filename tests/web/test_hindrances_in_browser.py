@@ -17,8 +17,8 @@ from tests.web.browsing import choose, expect_complete, sign_in
 from tests.web.following import log
 
 SCRIPTS = sorted(path.name for path in (REPOSITORY / "static" / "js").iterdir())
-OF_IMPORT = {"session.js", "transfer.js", "tus.js", "upload.js", "words.js", "notice.js"}
-OF_FOLLOW = {"follow.js", "journal.js", "patch.js", "session.js", "transfer.js", "words.js"}
+OF_IMPORT = {"session.js", "transfer.js", "spoken.js", "tus.js", "upload.js", "words.js", "notice.js"}
+OF_FOLLOW = {"follow.js", "journal.js", "patch.js", "session.js", "spoken.js", "transfer.js", "words.js"}
 
 
 def send_by_the_plain_form(page: Page, archive: Path) -> None:
