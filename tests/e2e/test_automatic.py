@@ -54,7 +54,7 @@ def turn_on(demo: RunningDemo, page: Page, shoot: Shoot) -> None:
     expect(line.locator(".value")).to_have_text("NON")
     line.get_by_role("radio", name="OUI").check()
     line.get_by_role("button", name="Enregistrer").click()
-    saved = page.get_by_role("status").filter(has_text="Paramètre enregistré.")
+    saved = page.locator(".notice", has_text="Paramètre enregistré.")
     expect(saved).to_contain_text("Ce serveur se met à jour automatiquement")
     expect(line.locator(".value")).to_have_text("OUI")
     expect(page.get_by_text("Modifié par admin")).to_be_visible()
