@@ -4,10 +4,10 @@ import re
 import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from ospi_supervisor.backup.psql import Client
+from ospi_supervisor.system.temporary import temporary_folder
 
 NO_SCHEMA = "ospi aucun"
 """So that pg_restore tells what makes the database itself, and nothing of what is in it."""
@@ -40,7 +40,7 @@ def elsewhere(made: Sequence[str]) -> Creation:
 
 def of_database(client: Client, tick: Callable[[], None]) -> Creation:
     """The same of the database behind `client`, as it is now: only its catalogue is read. BackupError."""
-    with TemporaryDirectory(prefix="ospi-base-") as folder:
+    with temporary_folder() as folder:
         dump = Path(folder, "base")
         client.dump(dump, "--schema-only", "--exclude-schema=*", tick=tick)
         return of_dump(client, dump, tick)

@@ -9,13 +9,13 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from ospi_supervisor.backup import creation, sessions
 from ospi_supervisor.backup.psql import MAINTENANCE, Client
 from ospi_supervisor.backup.scratch_server import OWNER, scratch_server
 from ospi_supervisor.errors import BackupError
+from ospi_supervisor.system.temporary import temporary_folder
 
 LOCK_SECONDS = 60
 """How long a session of others that holds a table is waited for."""
@@ -114,7 +114,7 @@ def check(client: Client, tick: Callable[[], None]) -> None:
 def trial(client: Client, dump: Path, folder: Path, tick: Callable[[], None]) -> None:
     """BackupError where the role could not fill its database from `dump`, rows and all; `folder` is made for it."""
     (role,) = client.ask("SELECT current_user;", tick)
-    with scratch_server(client, folder, tick) as scratch, TemporaryDirectory(prefix="ospi-essai-") as name:
+    with scratch_server(client, folder, tick) as scratch, temporary_folder() as name:
         secret = Path(name, "secret")
         secret.write_text(secrets.token_hex(), encoding="ascii")
         login = f"ALTER ROLE :\"role\" LOGIN PASSWORD '{secret.read_text()}';"

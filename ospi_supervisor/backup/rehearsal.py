@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import psutil
 
@@ -21,6 +20,7 @@ from ospi_supervisor.backup.psql import MAINTENANCE, Client
 from ospi_supervisor.backup.scratch_server import scratch_server
 from ospi_supervisor.backup.server_room import has_room
 from ospi_supervisor.errors import BackupError
+from ospi_supervisor.system.temporary import temporary_folder
 
 TRIAL = "_ospi_essai_"
 """Between the tried database's name and the number of the process that tries: where that is dead, it is a leftover."""
@@ -32,7 +32,7 @@ def rehearse(client: Client, dump: Callable[[Path], None], options: tuple[str, .
     BackupError, which says what to do, where a restore would fail.
     """
     try:
-        with TemporaryDirectory(prefix="ospi-essai-") as folder:
+        with temporary_folder() as folder:
             structure = Path(folder, "structure")
             dump(structure)
             if in_place.is_needed(client, tick):

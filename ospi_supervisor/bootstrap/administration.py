@@ -18,6 +18,7 @@ from ospi_supervisor.store.engine_reader import EngineReader
 from ospi_supervisor.system.clock import utc_now
 from ospi_supervisor.system.files import remove_unfinished
 from ospi_supervisor.system.lock import update_lock
+from ospi_supervisor.system.temporary import remove_those_of_the_dead
 
 
 def make_adapters(config: Config) -> Adapters:
@@ -73,5 +74,6 @@ def sweep_folders(config: Config) -> None:
         config.maintenance.page_dir,
     )
     with suppress(BusyError), update_lock(paths.update_lock), ExitStack() as stack:
+        stack.callback(remove_those_of_the_dead)
         for folder in folders:
             stack.callback(remove_unfinished, folder)

@@ -2,7 +2,6 @@
 
 import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -16,6 +15,7 @@ from ospi_supervisor.store.connections import connection_to, first, naming, nami
 from ospi_supervisor.store.formats import Format, create_tables
 from ospi_supervisor.store.upgrade import upgrade
 from ospi_supervisor.system.files import fsync_dir
+from ospi_supervisor.system.temporary import temporary_folder
 
 Result = TypeVar("Result")
 LOOKS = 5
@@ -166,7 +166,7 @@ class ReadOnlyDatabase:
             self._live.close()
 
     def _read_copy(self, query: Callable[[Database], Result]) -> Result:
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             copy = Path(folder, self._path.name)
             shutil.copyfile(self._path, copy)
             if self._log.exists():
