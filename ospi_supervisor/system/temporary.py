@@ -6,8 +6,6 @@ import shutil
 import tempfile
 from pathlib import Path
 
-import psutil
-
 _NAME = re.compile(r"ospi-(\d+)-")
 
 
@@ -20,5 +18,5 @@ def remove_those_of_the_dead() -> None:
     """Remove those of this account's processes that are no more; others of this machine keep theirs. OSError."""
     for path in Path(tempfile.gettempdir()).iterdir():
         whose = _NAME.match(path.name)
-        if whose and not psutil.pid_exists(int(whose[1])) and path.lstat().st_uid == os.geteuid():
+        if whose and not Path("/proc", whose[1]).exists() and path.lstat().st_uid == os.geteuid():
             shutil.rmtree(path)
