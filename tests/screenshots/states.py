@@ -107,6 +107,8 @@ def refused(site: Site) -> None:
     """A prerequisite was not met."""
     alive(site)
     number = site.update()
+    site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
+    site.phase(number, Phase.PREREQUISITES, PhaseStatus.FAILED)
     site.engine.set_failure(number, Phase.PREREQUISITES, "disque libre : 12 %, 30 % requis")
     site.engine.finish(number, UpdateStatus.REFUSED, now())
 

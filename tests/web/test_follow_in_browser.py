@@ -19,6 +19,19 @@ def journal(page: Page) -> list[str]:
     return page.locator("#journal li span").all_inner_texts()
 
 
+def test_nothing_turns_while_nothing_goes_on(page: Page, web: WebProcess) -> None:
+    web.site.engine.beat(now() - timedelta(hours=1), 1)  # the worker's last sign of life
+    follow(page, web)
+    expect(page.locator("#titre")).to_have_text("Service de mise à jour arrêté : rien n'avance.")
+    at_work = page.locator('[data-phase="verify"]')
+    expect(at_work.locator(".status")).to_have_text("à l'arrêt")
+    expect(at_work.locator(".mark")).to_have_css("animation-name", "none")
+    web.site.engine.beat(now(), 1)
+    page.reload()
+    expect(at_work.locator(".status")).to_have_text("en cours")
+    expect(at_work.locator(".mark")).to_have_css("animation-name", "turn")
+
+
 def test_phases_move_without_reloading(page: Page, web: WebProcess) -> None:
     number = follow(page, web)
     page.evaluate("window.untouched = true")
