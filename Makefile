@@ -47,7 +47,7 @@ test-again: $(VENV)/.test ## play once more, one at a time, what failed in the l
 	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 test-all: $(VENV)/.test system-packages lock-pips ## the tests at the stated figures, and the lock's installs (long)
-	$(BIN)/python -m pytest $(PARALLEL) -m ""
+	$(BIN)/python -m pytest $(PARALLEL) -m "" --timeout=0
 
 test-faults: $(VENV)/.test system-packages ## the whole fault campaign (long)
 	$(BIN)/python -m tests.faults

@@ -200,6 +200,7 @@ def test_a_proxy_that_forbids_the_address(vendor: Vendor, proxy: Proxy) -> None:
 def test_a_proxy_that_is_none(vendor: Vendor) -> None:
     """Another service listens there: no code is told that nobody sent."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
 
         def greet() -> None:
             with suppress(OSError), listener.accept()[0] as taken:
@@ -251,11 +252,11 @@ def test_a_repository_that_cannot_be_trusted(vendor: Vendor) -> None:
 def test_a_server_that_never_ends_its_handshake(vendor: Vendor) -> None:
     """Bytes keep coming, so that no time-out between two of them strikes: the watch does."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(60)
         ended = threading.Event()
 
         def trickle() -> None:
-            connection, _ = listener.accept()
-            with suppress(OSError), connection:
+            with suppress(OSError), listener.accept()[0] as connection:
                 connection.sendall(b"\x16\x03\x03\x40\x00")
                 while not ended.wait(0.1):
                     connection.sendall(b"\x02")

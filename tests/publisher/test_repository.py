@@ -83,11 +83,13 @@ def test_clients_never_see_a_half_published_release(
 
     reader = threading.Thread(target=read)
     reader.start()
-    for source in sources[1:]:
-        publish(repository, keys, source, NOW)
-        refresh(repository, keys, NOW)
-    done.set()
-    reader.join()
+    try:
+        for source in sources[1:]:
+            publish(repository, keys, source, NOW)
+            refresh(repository, keys, NOW)
+    finally:
+        done.set()
+        reader.join()
     assert failures == []
     assert len(seen) >= 3
     assert seen == sorted(seen)

@@ -181,6 +181,7 @@ class Bench:
         child = forked().Process(target=self.run, args=(faults,))
         child.start()
         child.join(60)
+        assert child.exitcode in (0, -signal.SIGKILL), "it hangs, or failed before the engine had it"
         return child.exitcode
 
     # --- what everybody sees ----------------------------------------------------------------------------------

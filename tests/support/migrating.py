@@ -34,9 +34,9 @@ def count_instants(path: Path, wanted: Format) -> int:
     queue: Any = context.SimpleQueue()
     child = context.Process(target=_migrate, args=(path, wanted.name, 0, queue))
     child.start()
-    count = int(queue.get())
     child.join(60)
-    return count
+    assert child.exitcode == 0
+    return int(queue.get())
 
 
 def kill_at(instant: int, path: Path, wanted: Format) -> int | None:

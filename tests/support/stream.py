@@ -25,7 +25,7 @@ class Stream(threading.Thread):
     """A follower who comes back where the stream was cut, as a browser does."""
 
     def __init__(self, client: Client, update_id: int) -> None:
-        super().__init__()
+        super().__init__(daemon=True)
         self._client = client
         self._address = f"{client.base}/api/updates/{update_id}/events"
         self.events: list[Received] = []

@@ -46,7 +46,7 @@ def main(file: str) -> None:
 
     for label in units:
         bus.register_object(f"{ROOT}/{label}", interface.interfaces[0], None, value, None)
-    Gio.bus_own_name_on_connection(bus, NAME, Gio.BusNameOwnerFlags.NONE, tell, None)
+    Gio.bus_own_name_on_connection(bus, NAME, Gio.BusNameOwnerFlags.NONE, tell, lambda *_: sys.exit(1))
     GLib.MainLoop().run()
 
 

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus
 from tests.support.site import now
+from tests.support.system import wait_until
 from tests.support.web_process import WebProcess
 from tests.web.browsing import sign_in
 from tests.web.following import follow, let_refresh, log, refuse_streams
@@ -52,7 +53,7 @@ def test_the_journal_keeps_its_end_in_a_window_that_changes(page: Page, web: Web
     missing = "(box => box.scrollHeight - box.scrollTop - box.clientHeight)(document.getElementById('journal'))"
     for width in (360, 1280, 500):
         page.set_viewport_size({"width": width, "height": 700})
-        page.wait_for_function(f"{missing} < 2")
+        wait_until(lambda: page.evaluate(missing) < 2, "the end")
 
 
 def test_a_browser_whose_clock_is_off_counts_the_same_seconds(page: Page, web: WebProcess) -> None:

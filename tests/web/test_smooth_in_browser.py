@@ -47,9 +47,7 @@ def test_nothing_moves_while_phases_go_on_and_lines_come(page: Page, web: WebPro
     web.site.phase(number, Phase.VERIFY, PhaseStatus.DOING)
     web.site.progress(number, Phase.VERIFY, 95, "Paquet 95")
     expect(page.locator("#dit")).to_have_text("Paquet 95")
-    page.wait_for_function(
-        "() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(() => seen(1))))"
-    )
+    page.evaluate("new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(() => seen(1))))")
     assert page.evaluate("window.shifts") == []
 
 
