@@ -1,34 +1,55 @@
 """A whole update by the keyboard alone, and what whoever cannot see the pages is told in each phase."""
 
 import re
+import time
 
+import psutil
 import pytest
 from playwright.sync_api import Page, expect
 
 from ospi_supervisor.domain.lifecycle import Phase, rule_of
 from tests.e2e.conftest import choose_archive
-from tests.support.demo import RunningDemo
+from tests.support.demo import FINAL, Client, RunningDemo
 from tests.web.browsing import tab_to
 
 pytestmark = [pytest.mark.system, pytest.mark.full]
 
 LONG = (Phase.STAGE, Phase.BACKUP, Phase.REHEARSE, Phase.MIGRATE)
-"""Phases that last long enough to be seen whenever one looks."""
+"""Phases that last longer than the worker is left alone between two looks."""
+ALONE_SECONDS = 0.02
 
 
-def listen(page: Page) -> dict[str, str]:
-    """The accessibility tree of Suivi in each phase, by its heading, until the update has ended."""
+def listen(page: Page, client: Client, worker: psutil.Process) -> dict[str, str]:
+    """The accessibility tree of Suivi in each phase, by its heading, until the update has ended.
+
+    The worker is held while a tree is read: a phase of the demonstration can be shorter than its reading.
+    """
     heard: dict[str, str] = {}
-    while page.locator("#etat-contenu").get_attribute("data-active") == "yes":
-        tree = page.locator("#contenu").aria_snapshot()
-        titles = re.findall(r'heading "([^"]+)" \[level=2\]', tree)
-        heard[titles[0]] = tree
-        page.wait_for_timeout(100)
+    while not (updates := client.get("api/updates")) or updates[0]["status"] not in FINAL:
+        time.sleep(ALONE_SECONDS)
+        worker.suspend()
+        try:
+            heard |= shown(page, client)
+        finally:
+            worker.resume()
     return heard
+
+
+def shown(page: Page, client: Client) -> dict[str, str]:
+    """The tree of the phase that is at work, by its heading, where one is."""
+    answer = client.http.get(f"{client.base}/api/updates/1", timeout=60)
+    if not answer.ok:  # there is none yet, or the worker was stopped while it held the database
+        return {}
+    titles = [rule_of(Phase(row["name"])).title for row in answer.json()["phases"] if row["status"] == "doing"]
+    if titles:
+        page.wait_for_url("**/suivi?update=1")
+        expect(page.locator("#titre")).to_have_text(titles[0])
+    return {title: page.locator("#contenu").aria_snapshot() for title in titles}
 
 
 def test_a_whole_update_by_the_keyboard_alone(demo: RunningDemo, page: Page) -> None:
     account = demo.document["admin"]
+    client, worker = Client(demo), psutil.Process(demo.document["pids"]["worker"])
     page.goto(f"{demo.url}/superviseur/")
     expect(page.get_by_label("Identifiant")).to_be_focused()
     page.keyboard.type(account["username"])
@@ -46,8 +67,7 @@ def test_a_whole_update_by_the_keyboard_alone(demo: RunningDemo, page: Page) -> 
     page.keyboard.press("Space")
     tab_to(page, "#import-button")
     page.keyboard.press("Enter")
-    page.wait_for_url("**/suivi?update=*")
-    heard = listen(page)
+    heard = listen(page, client, worker)
     assert {rule_of(phase).title for phase in LONG} <= set(heard)
     for title, tree in heard.items():
         assert "Ne redémarrez pas le serveur." in tree, title
