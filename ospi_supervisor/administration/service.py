@@ -16,7 +16,7 @@ from ospi_supervisor.backup.snapshots import Snapshots
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.installed import InstalledReleases
-from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.deployment.placement import check_places
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Finding
 from ospi_supervisor.domain.manifest import Manifest, check_manifest
@@ -61,7 +61,7 @@ class Administration:
         manifest = Manifest(product=self.config.platform.product, version=version, writable=writable)
         check_manifest(manifest)
         self.check_nothing_prepared()
-        check_nothing_precious_in_releases(self.config)
+        check_places(self.config)
         with self.platform_to_ourselves():
             releases = self.adapters.releases
             self._move_into_place(releases.link, releases.path(version), version)

@@ -33,6 +33,7 @@ from ospi_supervisor.errors import BackupError
 from ospi_supervisor.hands.descent import resolved
 from ospi_supervisor.hands.folder import FolderHands
 from ospi_supervisor.system.files import sync_tree
+from ospi_supervisor.system.mounts import mounted_below
 
 NOTED = 20
 NAMED = 3
@@ -100,10 +101,17 @@ class Source:
         present = [folder for folder in self.data_dirs if folder.is_dir()]
         return [found for folder in present for found in sealed(folder, self.left_out, most, tick)]
 
+    def _by_disk(self) -> Iterator[tuple[Path, frozenset[Path]]]:
+        """The folders, and the disks mounted in them, each with what is left out of it: what lies on others."""
+        for folder in self.data_dirs:
+            mounted = [place for place in mounted_below(folder) if place.is_dir()]
+            for top in (folder, *mounted):
+                yield top, self.left_out | {place for place in mounted if top in place.parents}
+
     def weight(self, tick: Callable[[], None]) -> DataWeight:
         """The bytes of it all. BackupError as in `hands`, and where a database is missing."""
         self._check_present()
-        places = {str(folder): weigh(folder, self.left_out, tick) for folder in self.data_dirs}
+        places = {str(top): weigh(top, left_out, tick) for top, left_out in self._by_disk()}
         places |= {str(database.path): database.size() for database in self.databases if database.path}
         return DataWeight(places=places, servers=sum(base.size() for base in self.databases if not base.path))
 

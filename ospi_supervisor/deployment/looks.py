@@ -7,20 +7,20 @@ function a look; `check` and the phase `prerequisites` use them alike.
 import os
 import pwd
 import shutil
-import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.config.tables import Config
+from ospi_supervisor.deployment.service_looks import obstacles_of_services
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import STATUS_FILE
 from ospi_supervisor.domain.prerequisites import Obstacle
-from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.hands.folder import folder_hand
 from ospi_supervisor.platform.maintenance import PAGE, UNAVAILABLE
-from ospi_supervisor.platform.processes import spawn
+from ospi_supervisor.platform.processes import may_run, may_use
+from ospi_supervisor.system.mounts import mounted_below
 from ospi_supervisor.system.probes import ownership_refusal, write_refusal, wrong_kind
 
 SPARE_INODES = 100
@@ -35,8 +35,9 @@ def obstacles(config: Config) -> Iterator[Obstacle]:
     yield from _kinds(config)
     yield from _data(config)
     yield from _backups(config)
-    yield from _inodes(config, config.platform.root, SPARE_INODES)
-    for folder in (config.backup.directory, config.supervisor.state_dir, *config.platform.data_dirs):
+    yield from obstacles_of_services(config)
+    data = [place for folder in config.platform.data_dirs for place in (folder, *mounted_below(folder))]
+    for folder in (config.platform.root / "releases", config.backup.directory, config.supervisor.state_dir, *data):
         yield from _inodes(config, folder, SPARE_INODES)
 
 
@@ -45,7 +46,7 @@ def obstacles_of_release(
 ) -> Iterator[Obstacle]:
     """What stands in the way of a release of so many `entries`, whose hooks ask for these `interpreters` (by the
     hook's name), beside the installed one, of which `record` is kept."""
-    yield from _inodes(config, config.platform.root, entries + SPARE_INODES)
+    yield from _inodes(config, config.platform.root / "releases", entries + SPARE_INODES)
     yield from _clock(record, now)
     if interpreters:
         yield from _execution(config)
@@ -194,7 +195,7 @@ def _execution(config: Config) -> Iterator[Obstacle]:
     place = next(place for place in (folder, *folder.parents) if place.is_dir())
     if os.statvfs(place).f_flag & os.ST_NOEXEC:
         measured: str | None = "monté avec « noexec »"
-    elif not _may_use(config.platform.account, place):
+    elif not may_use(config.platform.account, place):
         measured = f"le compte « {config.platform.account} » n'y a pas accès"
     else:
         measured = None
@@ -212,8 +213,7 @@ def _interpreter(config: Config, hook: str, command: str) -> Iterator[Obstacle]:
     found = interpreter_of(command)
     if found is None or Path(found).is_relative_to(config.platform.root) or ("/" in found and found[0] != "/"):
         return  # a program of no interpreter's, or one of the release's own
-    program = shutil.which(found)
-    if program is None or not _may_use(config.platform.account, Path(program)):
+    if not may_run(config.platform.account, found):
         yield Obstacle(
             rule="interpreter",
             label=f"Interpréteur du programme {hook}",
@@ -229,17 +229,6 @@ def interpreter_of(command: str) -> str | None:
     if words and Path(words[0]).name == "env":
         words = [word for word in words[1:] if not word.startswith("-") and "=" not in word]
     return words[0] if words else None
-
-
-def _may_use(account: str | None, path: Path) -> bool:
-    """Whether that account may enter, or run, what lies at `path`: asked of the system itself, as that account."""
-    if account is not None and not _exists(account):
-        return True  # which is an obstacle of its own
-    try:
-        process = spawn(["test", "-x", path], account=account, cwd=Path("/"), output=subprocess.DEVNULL)
-    except (OSError, PlatformError):
-        return True  # nothing is known then, and nothing refused
-    return process.wait() == 0
 
 
 def _exists(account: str) -> bool:

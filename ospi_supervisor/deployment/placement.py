@@ -1,4 +1,5 @@
-"""Where data and the supervisor's own files may lie: never in a release, which is switched away from and deleted."""
+"""Where data and the supervisor's own files may lie: data never in a release, which is switched away from and deleted,
+and what the supervisor knows in neither, since a way back replaces data."""
 
 import os
 from collections.abc import Iterator
@@ -10,7 +11,19 @@ from ospi_supervisor.errors import ConfigurationError
 from ospi_supervisor.system.mounts import mounted_below
 
 
-def check_nothing_precious_in_releases(config: Config) -> None:
+def check_places(config: Config) -> None:
+    """ConfigurationError where something lies in what an update replaces."""
+    _check_nothing_precious_in_releases(config)
+    for folder in map(Path.resolve, config.platform.data_dirs):
+        for path in (config.supervisor.state_dir, config.maintenance.page_dir, config.maintenance.flag):
+            if path.resolve().is_relative_to(folder):
+                raise ConfigurationError(
+                    f"{path} est dans les données ({folder}), que le retour en arrière remplace ; déplacez-le ailleurs,"
+                    " puis corrigez la configuration"
+                )
+
+
+def _check_nothing_precious_in_releases(config: Config) -> None:
     """ConfigurationError where the configuration, or anything that it names, or a mounted disk lies in a release.
 
     It would vanish with it.

@@ -9,7 +9,7 @@ from ospi_supervisor.backup.databases import Database
 from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.installed import record_path
 from ospi_supervisor.deployment.looks import obstacles, obstacles_of_release
-from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.deployment.placement import check_places
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import Level
 from ospi_supervisor.domain.lifecycle import Phase
@@ -61,7 +61,7 @@ class Prerequisites:
 
         The facts say which services run, and in which boot of the machine, for phase `stop`.
         """
-        check_nothing_precious_in_releases(self.config)
+        check_places(self.config)
         manifest = manifest_of(run)
         room = room_needed(
             unpacked_bytes=manifest.unpacked_bytes,

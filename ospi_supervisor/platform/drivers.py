@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ospi_supervisor.config.tables import ServiceTable
 from ospi_supervisor.errors import PlatformError
-from ospi_supervisor.platform.processes import end_group, spawn, watched
+from ospi_supervisor.platform.processes import end_group, may_run, spawn, watched
 from ospi_supervisor.system.files import write_atomically
 from ospi_supervisor.system.probes import write_refusal
 
@@ -65,7 +65,17 @@ class CommandDriver:
         self._account = account
 
     def check_hold(self) -> None:
-        """Nothing to prepare, nothing to check."""
+        """PlatformError where `start` or `stop` could not be run: there is no such program, or not for the account."""
+        for word, command in (("start", self._table.start), ("stop", self._table.stop)):
+            try:
+                program, *_ = shlex.split(command or "")
+            except ValueError as error:
+                raise PlatformError(f"la commande « {word} » du service « {self.name} » est mal écrite") from error
+            if not may_run(self._account, program):
+                raise PlatformError(
+                    f"la commande « {word} » du service « {self.name} » ne peut pas être lancée : « {program} » est"
+                    " introuvable, ou fermé au compte de la plateforme"
+                )
 
     def prepare_hold(self) -> None:
         """Nothing: such a service is started by nothing that we could make respect the hold."""

@@ -111,7 +111,7 @@ def _places(config: Config, needed: Room) -> Iterator[tuple[str, Path, int]]:
 
     Where a database's server keeps it is not known: each file system of data folders is asked for that room, once.
     """
-    yield "plateforme", config.platform.root, needed.platform
+    yield "plateforme", config.platform.root / "releases", needed.platform
     devices: set[int] = set()
     for folder in config.platform.data_dirs:
         device = _nearest_existing(folder).stat().st_dev

@@ -5,6 +5,7 @@ import pwd
 import re
 import resource
 import select
+import shutil
 import signal
 import subprocess
 import time
@@ -65,6 +66,24 @@ def spawn(
         preexec_fn=preparation or marking,
         **_identity(account),
     )
+
+
+def may_use(account: str | None, path: Path) -> bool:
+    """Whether that account may enter, or run, what lies at `path`: asked of the system itself, as that account.
+
+    True where that cannot be asked: nothing is known then.
+    """
+    try:
+        process = spawn(["test", "-x", path], account=account, cwd=Path("/"), output=subprocess.DEVNULL)
+    except (OSError, PlatformError):
+        return True
+    return process.wait() == 0
+
+
+def may_run(account: str | None, program: str) -> bool:
+    """Whether that account would find `program`, a path or a name, and may run it."""
+    found = shutil.which(program)
+    return found is not None and may_use(account, Path(found))
 
 
 def base_environment(account: str | None) -> dict[str, str]:

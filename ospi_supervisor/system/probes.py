@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import struct
 from pathlib import Path
 
@@ -10,6 +11,8 @@ FS_IOC_GETFLAGS = 0x80086601
 _IMMUTABLE, _APPEND_ONLY = 0x10, 0x20
 _TRIAL = ".ospi-essai"
 _ANYBODY = 65534
+_MODE = 0o640
+"""None that a file is made with, and none that a mount gives to all of its files (0600, 0644, 0755, 0777)."""
 
 
 def write_refusal(folder: Path) -> str | None:
@@ -31,7 +34,7 @@ def write_refusal(folder: Path) -> str | None:
 def ownership_refusal(folder: Path) -> str | None:
     """What keeps a file in `folder` from having the mode and the owner that it is given; None where nothing does.
 
-    A file is made there and removed again. Network shares and foreign file systems may refuse.
+    A file is made there and removed again. Network shares and foreign file systems may refuse, or say that it was done.
     """
     if not folder.is_dir():
         return None
@@ -41,17 +44,20 @@ def ownership_refusal(folder: Path) -> str | None:
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=_TRIAL) as file:
             doing = "changer ses droits (chmod)"
-            os.fchmod(file.fileno(), 0o600)
+            os.fchmod(file.fileno(), _MODE)
+            kept = stat.S_IMODE(os.fstat(file.fileno()).st_mode) == _MODE
             if os.geteuid() == 0:
                 doing = "changer son propriétaire (chown)"
                 os.fchown(file.fileno(), _ANYBODY, _ANYBODY)
+                kept = kept and os.fstat(file.fileno()).st_uid == _ANYBODY
     except OSError as error:
         return f"impossible d'y {doing} : {error.strerror}"
-    return None
+    return None if kept else "droits et propriétaires n'y sont pas gardés (chmod et chown sans effet)"
 
 
 def sealed(path: Path) -> str | None:
-    """What keeps everybody from changing `path`: its file system, or its own attributes; None where nothing does.
+    """What keeps root from changing `path`: its file system, its own attributes, or the server of its share; None where
+    nothing does.
 
     Nothing is written: another account may own what lies there.
     """
@@ -63,6 +69,8 @@ def sealed(path: Path) -> str | None:
         return error.strerror
     if flags & (_IMMUTABLE | _APPEND_ONLY):
         return f"protégé contre les changements (chattr -{'i' if flags & _IMMUTABLE else 'a'})"
+    if os.geteuid() == 0 and os.path.isdir(path) and not os.access(path, os.W_OK):  # noqa: PTH112 - hands have no pathlib
+        return "fermé à root par le serveur de fichiers (NFS : root_squash)"
     return None
 
 

@@ -16,8 +16,11 @@ from ospi_supervisor.backup.listing import (
     scan,
     weigh,
 )
+from ospi_supervisor.backup.take import Source
 from ospi_supervisor.hands.folder import Entry, FolderHands
 from tests.backup.trees import ODD_NAMES, add_oddities
+from tests.support.system import require_root
+from tests.support.tmpfs import small_disk
 
 
 def entry(path: str, inode: int = 1, ctime_ns: int = 7, size: int = 3, kind: str = "file") -> Entry:
@@ -96,3 +99,15 @@ def test_parents_come_first_and_what_is_left_out_stays_out(hands: FolderHands, t
     (tmp_path / ".ospi-quarantaine-20260101T000000Z").mkdir()
     found = [Path("/", path).relative_to(tmp_path) for path in scan(hands, [tmp_path], [tmp_path / "a.db"], nothing)]
     assert [str(path) for path in found] == [".", "a", "a/b", "a/b/c"]
+
+
+def test_a_disk_in_a_folder_is_weighed_as_a_place_of_its_own(tmp_path: Path) -> None:
+    """The room for it is wanted there, not on the disk around it."""
+    require_root("only it can mount a disk")
+    (tmp_path / "a").write_bytes(b"x" * 10_000)
+    with small_disk(tmp_path / "images", "8m"), small_disk(tmp_path / "images/inner", "8m"):
+        for place, size in (("images", 100_000), ("images/inner", 1_000_000)):
+            (tmp_path / place / "b").write_bytes(b"x" * size)
+        places = Source((tmp_path,), frozenset(), ()).weight(nothing).places
+    weights = [places[str(tmp_path / place)] for place in ("", "images", "images/inner")]
+    assert [weight // 10_000 for weight in weights] == [1, 10, 100]

@@ -14,6 +14,7 @@ from ospi_supervisor.config.tables import Config
 from ospi_supervisor.deployment.looks import asked_tools, interpreter_of, obstacles, obstacles_of_release
 from ospi_supervisor.domain.prerequisites import Obstacle
 from tests.platform.conftest import make_config
+from tests.support.http_server import Handler, serving
 from tests.support.system import let_others_in, require_root
 from tests.support.tmpfs import small_disk
 
@@ -187,3 +188,42 @@ def test_a_clock_far_behind_what_this_server_wrote(config: Config) -> None:
     [obstacle] = found(config, now=NOW - timedelta(days=400))
     assert obstacle.rule == "clock"
     assert "Réglez l'horloge" in obstacle.remedy
+
+
+@pytest.mark.parametrize(
+    ("unit", "url", "refused"),
+    [
+        ("postgresql", "postgresql://u@h/b", True),
+        ("postgresql-15.service", "postgresql://u@h/b", True),
+        ("postgresql@15-main", "postgresql://u@h/b", True),
+        ("pgbouncer", "postgresql://u@h/b", True),
+        ("postgresql-exporter", "postgresql://u@h/b", False),
+        ("portail", "postgresql://u@h/b", False),
+        ("postgresql", "sqlite:////srv/a.db", False),
+    ],
+)
+def test_the_databases_own_service_is_not_one_of_the_platforms(
+    make_config: Callable[..., Config], unit: str, url: str, refused: bool
+) -> None:
+    """It is needed while the services are stopped."""
+    services = [{"name": "base", "systemd": unit}]
+    config = make_config(platform={"services": services, "databases": [{"name": "a", "url": url}]})
+    rules = [obstacle.label for obstacle in obstacles(config) if obstacle.rule == "services"]
+    assert rules == ([f"Service {unit.removesuffix('.service')}.service"] if refused else [])
+
+
+@pytest.mark.parametrize("through_the_proxy", [True, False])
+def test_health_is_asked_of_the_platform_and_not_of_its_proxy(
+    make_config: Callable[..., Config], tmp_path: Path, through_the_proxy: bool
+) -> None:
+    """Which would answer by the maintenance page."""
+    with serving(tmp_path) as server:
+
+        def answer(handler: Handler) -> bool:
+            own = through_the_proxy and handler.path.startswith("/superviseur")
+            handler.answer(200, b"{}", {"X-OSPI-Supervisor": "1"} if own else {})
+            return True
+
+        server.behaviour = answer
+        config = make_config(platform={"health_url": f"{server.url}/health"})
+        assert [obstacle.rule for obstacle in found(config)] == (["health"] if through_the_proxy else [])

@@ -9,7 +9,7 @@ import pytest
 from ospi_supervisor.administration.checks import CHECKS
 from ospi_supervisor.bootstrap.administration import make_adapters, make_administration
 from ospi_supervisor.config.tables import Config, load_config
-from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.deployment.placement import check_places
 from ospi_supervisor.errors import ConfigurationError
 from tests.support.site import Site
 from tests.support.system import require_root
@@ -56,7 +56,7 @@ def test_a_path_in_a_release_is_refused(
         (root / "current").mkdir()
     (root / "alias").symlink_to("current")
     with pytest.raises(ConfigurationError, match="est dans une version"):
-        check_nothing_precious_in_releases(make_config(**through(root / place)[number]))
+        check_places(make_config(**through(root / place)[number]))
 
 
 def test_a_configuration_in_a_release_is_refused(site: Site) -> None:
@@ -74,11 +74,11 @@ def test_a_release_whose_own_link_leads_out_is_refused_too(make_config: Callable
     current.mkdir(parents=True)
     (current / "data").symlink_to(tmp_path / "data")
     with pytest.raises(ConfigurationError, match="current/data"):
-        check_nothing_precious_in_releases(make_config(platform={"data_dirs": [str(current / "data")]}))
+        check_places(make_config(platform={"data_dirs": [str(current / "data")]}))
 
 
 def test_beside_the_releases_all_is_well(make_config: Callable[..., Config], tmp_path: Path) -> None:
-    check_nothing_precious_in_releases(make_config(platform={"data_dirs": [str(tmp_path / "platform/data")]}))
+    check_places(make_config(platform={"data_dirs": [str(tmp_path / "platform/data")]}))
 
 
 def test_adopt_refuses_before_it_renames_and_check_says_it(make_config: Callable[..., Config], tmp_path: Path) -> None:
@@ -102,6 +102,22 @@ def test_a_disk_in_a_release_is_refused(make_config: Callable[..., Config], tmp_
     if adopted:
         (root / "current").symlink_to("releases/11.5.0")
     config = make_config(platform={"root": str(root)})
-    check_nothing_precious_in_releases(config)
+    check_places(config)
     with small_disk(release / "uploads", "1m"), pytest.raises(ConfigurationError, match="monté dans une version"):
-        check_nothing_precious_in_releases(config)
+        check_places(config)
+
+
+@pytest.mark.parametrize("what", ["state_dir", "page_dir", "flag", "through a link"])
+def test_what_the_supervisor_knows_lies_in_no_data(
+    make_config: Callable[..., Config], tmp_path: Path, what: str
+) -> None:
+    """A way back would replace it in the middle of the update."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "alias").symlink_to("data")
+    check_places(make_config(platform={"data_dirs": [str(data)]}))
+    table = "supervisor" if what in ("state_dir", "through a link") else "maintenance"
+    value = tmp_path / "alias/état" if what == "through a link" else data / what
+    key = "state_dir" if what == "through a link" else what
+    with pytest.raises(ConfigurationError, match="est dans les données"):
+        check_places(make_config(platform={"data_dirs": [str(data)]}, **{table: {key: str(value)}}))

@@ -121,8 +121,8 @@ def a_missing_interpreter(server: Server) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def a_status(server: Server, command: str) -> AbstractContextManager[None]:
-    table = ServiceTable(name="portail", start="true", stop="true", status=command)
+def a_command(server: Server, **commands: str) -> AbstractContextManager[None]:
+    table = ServiceTable(name="portail", **{"start": "true", "stop": "true", "status": "true"} | commands)
     server.services = Services([table], server.folder / "tenue", None)
     return nullcontext()
 
@@ -140,8 +140,13 @@ CASES: dict[str, tuple[Obstruct, str]] = {
     "inodes": (without_inodes, "Fichiers que peut encore porter"),
     "data, inodes": (data_without_inodes, "Fichiers que peut encore porter"),
     "interpreter": (a_missing_interpreter, "« python9.9 » absent de ce serveur"),
-    "status fails": (lambda server: a_status(server, "sh -c 'exit 5'"), "ne dit pas s'il fonctionne"),
-    "status lies": (lambda server: a_status(server, "false"), "aucun de ses services ne fonctionne"),
+    "status fails": (lambda server: a_command(server, status="sh -c 'exit 5'"), "ne dit pas s'il fonctionne"),
+    "start is missing": (
+        lambda server: a_command(server, start="/opt/absent start"),
+        "« /opt/absent » est",
+    ),
+    "stop is badly quoted": (lambda server: a_command(server, stop="sh -c 'exit"), "« stop » du service"),
+    "status lies": (lambda server: a_command(server, status="false"), "aucun de ses services ne fonctionne"),
 }
 
 

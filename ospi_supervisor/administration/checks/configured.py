@@ -12,7 +12,7 @@ from ospi_supervisor.config.tables import Config, named_paths
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.deployment.installed import record_path
 from ospi_supervisor.deployment.looks import obstacles as what_obstructs
-from ospi_supervisor.deployment.placement import check_nothing_precious_in_releases
+from ospi_supervisor.deployment.placement import check_places
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Grade
 from ospi_supervisor.domain.words import clause
@@ -46,7 +46,7 @@ def release(config: Config, adapters: Adapters) -> Findings:
 
 def places(config: Config, adapters: Adapters) -> Findings:
     """Where data, state, backups and the page lie."""
-    check_nothing_precious_in_releases(config)
+    check_places(config)
     for folder in config.platform.data_dirs:
         if not folder.is_dir():
             yield Grade.ERROR, f"dossier de données {folder} absent ; créez-le, ou corrigez platform.data_dirs"
