@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from ospi_supervisor.system import passwords
 from tests.support.site import Archives, Site, answering_platform, make_archives
@@ -52,14 +52,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """Debian's Chromium, without a screen. One for all tests: two Playwrights do not live in one thread."""
-    program = require_program("chromium")
+def playwright() -> Iterator[Playwright]:
+    """What drives browsers. One for all tests: two do not live in one thread."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*QUIET, *OFFLINE])
-        yield browser
-        browser.close()
+        yield playwright
+
+
+def launched(playwright: Playwright, program: str) -> Iterator[Browser]:
+    """A Chromium without a screen, until its tests are over."""
+    browser = playwright.chromium.launch(executable_path=require_program(program), args=[*QUIET, *OFFLINE])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium's engine alone, a third cheaper than all of it: no reader of PDF is in it, for one."""
+    yield from launched(playwright, "chromium-headless-shell")
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 from demo.layout import REPOSITORY
 from tests.conftest import OFFLINE, QUIET
@@ -50,16 +50,15 @@ BrowserOn = Callable[[Server], Browser]
 
 
 @pytest.fixture(scope="module")
-def browser_on(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserOn]:
+def browser_on(playwright: Playwright, tmp_path_factory: pytest.TempPathFactory) -> BrowserOn:
     """Chromium on a server's own network, as that server is up at this moment."""
-    with sync_playwright() as playwright:
 
-        def start(server: Server) -> Browser:
-            program = tmp_path_factory.mktemp("browser") / "chromium"
-            enter = f"exec nsenter --target {server.pid} --net"
-            program.write_text(f'#!/bin/sh\n{enter} {require_program("chromium")} "$@"\n')
-            program.chmod(0o755)
-            names = "--host-resolver-rules=MAP *.test 127.0.0.1"
-            return playwright.chromium.launch(executable_path=program, args=[*QUIET, *OFFLINE, names])
+    def start(server: Server) -> Browser:
+        program = tmp_path_factory.mktemp("browser") / "chromium"
+        enter = f"exec nsenter --target {server.pid} --net"
+        program.write_text(f'#!/bin/sh\n{enter} {require_program("chromium")} "$@"\n')
+        program.chmod(0o755)
+        names = "--host-resolver-rules=MAP *.test 127.0.0.1"
+        return playwright.chromium.launch(executable_path=program, args=[*QUIET, *OFFLINE, names])
 
-        yield start
+    return start

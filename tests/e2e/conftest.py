@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Playwright
 
 from demo.layout import REPOSITORY
 from ospi_supervisor.domain.lifecycle import Phase
-from tests.conftest import PATIENCE_MS
+from tests.conftest import PATIENCE_MS, launched
 from tests.support.demo import Place, RunningDemo
 from tests.support.prepared import lay_out_prepared
 
@@ -31,6 +31,12 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDemo]:
     yield running
     if running.process.poll() is None:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """All of Debian's Chromium."""
+    yield from launched(playwright, "chromium")
 
 
 @pytest.fixture

@@ -35,7 +35,8 @@ def page(web: WebProcess, browser: RealBrowser) -> Iterator[Page]:
     context.add_cookies([{"name": one.name, "value": str(one.value), "url": web.url} for one in web.session().cookies])
     page = context.new_page()
     page.set_default_timeout(PATIENCE_MS)
-    # The browser's own reader of PDF takes keys and clicks from the page while it loads; the demo's tests show it.
+    # A browser's own reader of PDF takes keys and clicks from the page while it loads; the demo's tests show it.
+    context.add_init_script("Object.defineProperty(navigator, 'pdfViewerEnabled', {value: true, configurable: true})")
     page.route(re.compile(r"/notice(#.*)?$"), lambda route: route.fulfill(content_type="text/plain", body="Notice"))
     page.goto(f"{web.url}/mises-a-jour/import")
     yield page
