@@ -150,7 +150,7 @@ class Drills:
         if self.stopping():
             raise WorkerStoppingError("le service de mise à jour s'arrête")
         if self.reader.active_update() is not None:
-            raise BusyError("une mise à jour commence ou est en cours ; l'épreuve attendra sa fin")
+            raise BusyError("une mise à jour commence ou est en cours ; refaites cette demande après sa fin")
 
     def _known(self) -> DrillsDocument:
         found = self.reader.published(DRILLS)

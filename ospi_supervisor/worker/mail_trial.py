@@ -56,7 +56,7 @@ class MailTrial:
         text = (
             "Ceci est un essai, demandé dans Superviseur OSPI : aucune mise à jour n'est en cause.\n\n"
             f"Plateforme : {config.platform.name}, {config.platform.public_url}\n"
-            "Vous recevrez un message de cette adresse à la fin de chaque mise à jour.\n"
+            "Vous recevrez de cette adresse les messages sur les mises à jour et les sauvegardes.\n"
             f"\n{FOOT}"
         )
         MailServer(config.mail).send(letter(config, f"{config.platform.name}, essai du courriel", text, now))

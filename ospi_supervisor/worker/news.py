@@ -120,8 +120,8 @@ class News:
         pages = f"{self.config.supervisor_address}/mises-a-jour/activation"
         return (
             f"la mise à jour automatique de la nuit du {night:%d/%m/%Y} n'a pas abouti",
-            f"Motif : {run['message']}\n\nRien n'a été installé, et la plateforme est comme avant. La nuit suivante"
-            f" essaie de nouveau.\n\nLe détail : {pages}",
+            f"Motif : {run['message']}\n\nRien n'a été installé, et la plateforme est comme avant. Si le motif demande"
+            f" quelque chose, faites-le ; sinon, la nuit suivante essaie de nouveau.\n\nLe détail : {pages}",
         )
 
     def _updates_itself(self) -> bool:

@@ -30,6 +30,9 @@ logger = logging.getLogger(__name__)
 TOO_LATE = "l'heure prévue était passée depuis trop longtemps"
 """Why an update is cancelled that nobody asked to cancel."""
 
+AWAITED_LABELS = {UpdateStatus.RUNNING: "à valider", UpdateStatus.PREPARED: "heure à choisir"}
+"""What an update that has not ended awaits of somebody, where that is told."""
+
 FOOT = "Ce message est envoyé par Superviseur OSPI ; n'y répondez pas."
 
 
@@ -111,7 +114,7 @@ def message(
 
     `security` is what its release mends, in words.
     """
-    label = "à valider" if status is UpdateStatus.RUNNING else STATUS_LABELS[status]
+    label = AWAITED_LABELS.get(status, STATUS_LABELS[status])
     title = f"{config.platform.name}, mise à jour {update['to'] or 'n° ' + str(update['id'])} : {label}"
     return letter(config, title, "\n".join(_lines(config, update, status, security)), now)
 

@@ -4,6 +4,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
@@ -59,6 +60,8 @@ def test_a_backup_from_the_button_to_the_list(site: Site, admin: Browser, backup
     backups.publish()
     assert "Il n'y a encore aucune sauvegarde" in admin.get("sauvegardes").text
     number = press(site, admin)
+    assert "La sauvegarde n'est pas faite." in unescape(admin.get(f"sauvegardes?demande={number}").text), "no worker"
+    site.engine.beat(now(), 1)
     waiting = admin.get(f"sauvegardes?demande={number}").text
     assert "La sauvegarde est en cours" in waiting
     assert 'http-equiv="refresh"' in waiting

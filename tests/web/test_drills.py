@@ -56,6 +56,9 @@ def test_a_drill_from_the_button_to_its_certificate(site: Site, admin: Browser) 
     asked = site.operations.web.request(number)
     assert asked is not None
     assert (asked.kind, asked.payload) == (DrillBackup.kind, {"snapshot": "update-7-full"})
+    page = admin.get(f"sauvegardes?demande={number}").text
+    assert ("épreuve n&#39;est pas faite" in page, "relancez-le" in page) == (True, True), "no worker"
+    site.engine.beat(now(), 1)
     assert "épreuve est en cours" in admin.get(f"sauvegardes?demande={number}").text
     publish(site, CERTIFICATE)
     site.engine.answer(number, accepted=True, message=CERTIFICATE.key, now=now())

@@ -52,7 +52,11 @@ def test_a_test_mail_leaves_once_and_says_what_it_is(site: Site, admin: Browser,
     config = mailing(site, post.port)
     assert "dsi@hopital.example" in admin.get(MESSAGES).text
     number = press(admin)
-    assert 'http-equiv="refresh"' in admin.get(f"{MESSAGES}?demande={number}").text
+    stopped = plain_spaces(admin.get(f"{MESSAGES}?demande={number}").text)
+    assert "Service de mise à jour arrêté : relancez-le." in stopped
+    site.engine.beat(now(), 1)
+    waiting = admin.get(f"{MESSAGES}?demande={number}").text
+    assert ("est remis au serveur" in waiting, 'http-equiv="refresh"' in waiting) == (True, True)
     trial = MailTrial(config, site.engine, now)
     for _ in range(2):
         answer(site, trial, number)
@@ -61,6 +65,7 @@ def test_a_test_mail_leaves_once_and_says_what_it_is(site: Site, admin: Browser,
     assert letter.recipients == ["dsi@hopital.example", "garde@hopital.example"]
     assert plain_spaces(str(letter.message["Subject"])) == "Portail BI, essai du courriel"
     assert "aucune mise à jour n'est en cause" in letter.text
+    assert "les messages sur les mises à jour et les sauvegardes." in letter.text
     assert site.operations.web.audit(1)[0].action == "courriel d'essai demandé"
 
 

@@ -14,6 +14,7 @@ from ospi_supervisor.store.automatic_store import AutomaticStore
 from ospi_supervisor.store.published import PublishedStore
 from ospi_supervisor.worker.news import News, tell_failed_backup
 from tests.support.certificates import Authority
+from tests.support.reading import plain_spaces
 from tests.support.site import Site, now
 from tests.support.smtp_server import Post, a_post
 
@@ -93,11 +94,15 @@ def test_an_hour_to_come_is_told_and_an_end_is_not_news(site: Site, post: Post, 
     assert "de 11.5.0 vers 11.6.0" in letter.text
 
 
-def test_a_failed_night_is_told_and_told_again_when_it_changes_or_a_week_later(site: Site, tell: Tell) -> None:
+def test_a_failed_night_is_told_and_told_again_when_it_changes_or_a_week_later(
+    site: Site, post: Post, tell: Tell
+) -> None:
     night(site, 0, "le dépôt ne répond pas")
     assert tell() == [], "this server does not update itself"
     AutomaticStore(site.engine).change_setting(AUTOMATIC_UPDATE.name, "OUI", "admin", now())
     told = [len(tell())]
+    text = plain_spaces(post.letters[0].text)
+    assert "Si le motif demande quelque chose, faites-le ; sinon, la nuit suivante essaie de nouveau." in text
     for days, words in ((1, "le dépôt ne répond pas"), (2, "disque plein"), (8, "disque plein"), (9, "disque plein")):
         night(site, days, words)
         told.append(len(tell()))

@@ -260,7 +260,7 @@ def test_an_hour_that_was_missed_is_told_once_and_not_one_that_is_kept(
     reports.tell()
     reports.tell()
     [letter] = post.letters
-    assert "préparée" in subject(letter)
+    assert subject(letter).endswith(" : heure à choisir")
     text = plain_spaces(letter.text)
     assert "La mise à jour est prête, mais son heure est à choisir." in text
     assert "Choisissez une heure" in text
