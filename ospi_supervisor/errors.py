@@ -109,6 +109,10 @@ class CancelledError(SupervisorError):
     """An administrator asked this update to stop (before `maintenance`)."""
 
 
+class GivenUpError(CancelledError):
+    """Nobody asked: the update itself gives up, for what the words say, before users lose the platform."""
+
+
 class NotOpenedError(SupervisorError):
     """The new release was validated behind the closed door, and is not opened: no failure, the old one comes back."""
 

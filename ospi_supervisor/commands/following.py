@@ -100,7 +100,8 @@ def follow(
                 break
             time.sleep(POLL_SECONDS)
     if status not in wanted:
-        raise RefusedError(f"mise à jour {STATUS_LABELS[status]} : {update['failure'] or 'à la demande'}")
+        why = update["failure"] or ("à la demande" if update["cancel_requested"] else "le journal dit pourquoi")
+        raise RefusedError(f"mise à jour {STATUS_LABELS[status]} : {why}")
 
 
 def _print(event: Any, as_json: bool) -> None:

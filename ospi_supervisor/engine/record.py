@@ -29,6 +29,8 @@ HOOK_FAILED = "hook_failed"
 """The fact of a phase in which one of the release's own programs failed."""
 REFUSED = "refused"
 """The fact of a phase that found that the update must not go on: no failure."""
+GIVEN_UP = "given_up"
+"""The fact of a phase before which the update was cancelled though nobody asked: the words that say why."""
 
 _LOG_LEVELS = {Level.INFO: logging.INFO, Level.WARNING: logging.WARNING, Level.ERROR: logging.ERROR}
 
@@ -77,7 +79,7 @@ class Record:
 
     def _is_standing(self, phase: Phase) -> bool:
         """Whether there may be something to undo; also in a phase left on purpose, as far as it had come."""
-        done = self.facts[phase].keys() - {HOOK_FAILED, REFUSED}  # how it ended leaves nothing to undo
+        done = self.facts[phase].keys() - {HOOK_FAILED, REFUSED, GIVEN_UP}  # how it ended leaves nothing to undo
         left = self.statuses[phase] is PhaseStatus.PENDING and bool(done)
         return left or self.statuses[phase] not in (PhaseStatus.PENDING, PhaseStatus.UNDONE)
 
@@ -164,14 +166,24 @@ class Record:
 
     # --- the update's course ----------------------------------------------------------------------------------
 
-    def turn_back(self, phase: Phase, failure: str | None, *, by_hook: bool = False, refused: bool = False) -> None:
+    def turn_back(
+        self,
+        phase: Phase,
+        failure: str | None,
+        *,
+        by_hook: bool = False,
+        refused: bool = False,
+        given_up: str | None = None,
+    ) -> None:
         """The update failed, or was cancelled where there is no failure, in that phase: it goes back from here.
 
-        `by_hook`: one of the release's own programs failed; `refused`: it was no failure. Either is recorded with the
-        phase, for the end, which a crash may put off.
+        `by_hook`: one of the release's own programs failed; `refused`: it was no failure; `given_up`: why it was
+        cancelled though nobody asked. Each is recorded with the phase, for the end, which a crash may put off.
         """
         self.failed_phase, self.cancelled, self.attempts = phase, failure is None, 0
-        marks = {HOOK_FAILED: True} if by_hook else {REFUSED: True} if refused else {}
+        marks: Facts = {HOOK_FAILED: True} if by_hook else {REFUSED: True} if refused else {}
+        if given_up is not None:
+            marks = {GIVEN_UP: given_up}
         self.facts[phase] = facts = {**self.facts[phase], **marks}
 
         def step() -> None:
@@ -199,9 +211,12 @@ class Record:
     def finish(self, status: UpdateStatus) -> None:
         """The update has ended; its version is locked in the same transaction where engine rule 8 asks for it."""
         now, phase = self._clock(), self.failed_phase or Phase.CLEANUP
+        given_up = self.facts.get(phase, {}).get(GIVEN_UP) if status is UpdateStatus.CANCELLED else None
 
         def step() -> None:
             self._store.finish(self.update_id, status, now)
+            if given_up is not None:
+                self._store.set_failure_words(self.update_id, str(given_up))
             if status is UpdateStatus.SUCCEEDED:  # after an intervention, and a reopening that was taken up again
                 self._store.release_lock_of(self.update_id, "la réussite de la mise à jour", now)
             if self.version is not None and self._locks_version(status):

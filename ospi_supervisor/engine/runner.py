@@ -22,6 +22,7 @@ from ospi_supervisor.engine.run import UpdateRun
 from ospi_supervisor.engine.waiting import PutOffError, Waiting
 from ospi_supervisor.errors import (
     CancelledError,
+    GivenUpError,
     HookError,
     NotOpenedError,
     RefusedError,
@@ -113,7 +114,8 @@ class Runner:
             logger.error("update %s: %s failed", self.record.update_id, phase, exc_info=error)
         failure = None if cancelled else in_words(error)
         by_hook, refused = isinstance(error, HookError), isinstance(error, RefusedError)
-        self.record.turn_back(phase, failure, by_hook=by_hook, refused=refused)
+        given_up = in_words(error) if isinstance(error, GivenUpError) else None
+        self.record.turn_back(phase, failure, by_hook=by_hook, refused=refused, given_up=given_up)
         if phase in self.record.to_undo():
             self.record.failed(phase)
         if isinstance(error, CancelledError | NotOpenedError):
@@ -215,7 +217,7 @@ class Runner:
     def _turn_back_if_late(self, phase: Phase) -> None:
         changes_itself = phase is Phase.STAGE and Phase.MAINTENANCE in self.registry.skipped  # its unit may be at it
         if self.record.is_late() and not self.waiting.is_chosen() and not changes_itself:
-            raise CancelledError(
+            raise GivenUpError(
                 "l'heure prévue est passée depuis trop longtemps : la mise à jour est annulée pour ne pas arrêter la"
                 " plateforme en pleine journée"
             )

@@ -16,7 +16,7 @@ from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus
 from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.engine.record import Record
 from ospi_supervisor.engine.run import UpdateRun
-from ospi_supervisor.errors import CancelledError
+from ospi_supervisor.errors import GivenUpError
 from ospi_supervisor.store.engine_store import EngineStore
 
 POLL_SECONDS = 0.2
@@ -78,12 +78,12 @@ class Waiting:
 
     def _unless_closed(self) -> Turn:
         """Of an update for which nobody chose an hour: GO, unless the calendar forbids now what it allowed when it
-        began. It waits then for somebody to choose one; where nobody is there, CancelledError."""
+        began. It waits then for somebody to choose one; where nobody is there, GivenUpError."""
         why = self.rules.why_closed(self.clock())
         if why is None:
             return Turn.GO
         if self.run.request.source == Source.AUTOMATIC and self.record.planned_at is not None:
-            raise CancelledError(f"{why} : la mise à jour est annulée, et une prochaine nuit la reprendra")
+            raise GivenUpError(f"{why} : la mise à jour est annulée, et une prochaine nuit la reprendra")
         self._hold(None, Level.WARNING, f"Tout est prêt, mais {why}. Choisissez une heure.")
         return Turn.MISSED
 

@@ -27,8 +27,8 @@ from ospi_supervisor.worker.mail_server import MailServer
 
 logger = logging.getLogger(__name__)
 
-TOO_LATE = "l'heure prévue était passée depuis trop longtemps"
-"""Why an update is cancelled that nobody asked to cancel."""
+UNKNOWN_REASON = "personne ne l'a demandé ; le journal dit pourquoi"
+"""Of an update that was cancelled by a version of this program that did not keep why."""
 
 AWAITED_LABELS = {UpdateStatus.RUNNING: "à valider", UpdateStatus.PREPARED: "heure à choisir"}
 """What an update that has not ended awaits of somebody, where that is told."""
@@ -158,7 +158,7 @@ def _lines(config: Config, update: UpdateDocument, status: UpdateStatus, securit
     if status.is_final:
         yield f"Fin : {_instant(update['ended_at'])}"
     if status is UpdateStatus.CANCELLED:
-        yield f"Motif : {TOO_LATE}"
+        yield f"Motif : {update['failure'] or UNKNOWN_REASON}"
     elif update["failure"] and update["failed_phase"] and status is not UpdateStatus.SUCCEEDED:
         yield f"Motif : phase « {rule_of(Phase(update['failed_phase'])).title} », {update['failure']}"
     yield f"\nVos utilisateurs voient : {ended.users}."

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus
+from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.validation import Decision, Verdict
 from tests.commands.conftest import Shell
+from tests.support.reading import plain_spaces
 from tests.support.site import Site, now
 
 
@@ -29,6 +30,27 @@ def test_a_phase_ends_in_the_words_of_the_pages(shell: Shell, site: Site) -> Non
     number = site.update()
     site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
     assert shell("log", number).stdout.endswith("Vérification de l'archive : terminée\n")
+
+
+@pytest.mark.parametrize(
+    ("asked", "failure", "why"),
+    [
+        (True, None, "à la demande"),
+        (False, "l'heure prévue est passée", "l'heure prévue est passée"),
+        (False, None, "le journal dit pourquoi"),
+    ],
+)
+def test_a_cancellation_is_told_with_its_reason(
+    shell: Shell, site: Site, asked: bool, failure: str | None, why: str
+) -> None:
+    number = site.update()
+    if asked:
+        site.engine.request_cancel(number)
+    if failure:
+        site.engine.set_failure_words(number, failure)
+    site.engine.finish(number, UpdateStatus.CANCELLED, now())
+    result = shell("follow", number)
+    assert (result.exit_code, plain_spaces(result.stderr)) == (1, f"ospi-supervisor : mise à jour annulée : {why}\n")
 
 
 def test_the_lines_of_a_message_stand_under_its_first(shell: Shell, site: Site) -> None:

@@ -50,6 +50,7 @@ def test_one_of_the_night_is_cancelled_then_since_nobody_is_there_to_choose(eve:
     assert eve.bench.effects() == set()
     assert eve.bench.locked_versions() == []
     assert "« Paie »" in eve.bench.journal("warning")[-1]
+    assert "« Paie »" in str(eve.bench.update()["failure"])
 
 
 def test_what_it_waited_is_told_apart_from_what_it_took(day: Day) -> None:

@@ -35,6 +35,7 @@ def test_a_server_that_was_off_does_not_begin_it_in_the_middle_of_the_day(bench:
     assert bench.status() is UpdateStatus.CANCELLED
     assert (bench.effects(), bench.locked_versions()) == (set(), [])
     assert "L'heure prévue est passée" in bench.journal("warning")[0]
+    assert bench.update()["failure"].startswith("l'heure prévue est passée depuis trop longtemps")
 
 
 @pytest.mark.parametrize("phase", BEFORE_THE_PAGE)
@@ -65,6 +66,7 @@ def test_one_that_takes_half_a_day_to_prepare_does_not_take_the_platform_from_it
     assert (bench.effects(), bench.locked_versions()) == (set(), [])
     assert "do maintenance" not in bench.traced()
     assert "L'heure prévue est passée" in bench.journal("warning")[0]
+    assert bench.update()["failure"].startswith("l'heure prévue est passée depuis trop longtemps")
     assert bench.journal("error") == []
 
 

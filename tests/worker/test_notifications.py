@@ -162,12 +162,16 @@ def test_what_a_person_has_just_seen_is_not_told_and_what_nobody_watched_is(
     failed(site, UpdateStatus.REFUSED, "prérequis non remplis")
     reports.tell()
     assert post.letters == []
-    for status in (UpdateStatus.REFUSED, UpdateStatus.CANCELLED):
-        end(site, site.planned(now() + timedelta(hours=1)), status)
+    end(site, site.planned(now() + timedelta(hours=1)), UpdateStatus.REFUSED)
+    late, old = site.planned(now() + timedelta(hours=1)), site.planned(now() + timedelta(hours=1))
+    site.engine.set_failure_words(late, "« Paie » commence")
+    for number in (late, old):
+        end(site, number, UpdateStatus.CANCELLED)
     reports.tell()
-    refused, late = post.letters
+    refused, given_up, unexplained = post.letters
     assert subject(refused).endswith(" : refusée")
-    assert "Motif : l'heure prévue était passée depuis trop longtemps" in late.text
+    assert "Motif : « Paie » commence\n" in plain_spaces(given_up.text)
+    assert "Motif : personne ne l'a demandé ; le journal dit pourquoi\n" in plain_spaces(unexplained.text)
 
 
 def test_a_crash_while_it_is_sent_never_sends_it_twice(site: Site) -> None:
