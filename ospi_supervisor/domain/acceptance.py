@@ -1,5 +1,7 @@
 """Whether an archive, whatever its merits, applies to this platform as it stands."""
 
+from datetime import datetime
+
 from ospi_supervisor import __version__
 from ospi_supervisor.domain.manifest import OWN_PRODUCT, Manifest
 from ospi_supervisor.domain.versions import in_words, is_newer, satisfies
@@ -51,6 +53,17 @@ def check_own(manifest: Manifest, running: str, *, free: int) -> None:
         raise RefusedError(
             f"il faut {size(needed)} libres sur le disque du programme, il en reste {size(free)} ; faites de la place",
             code="no_room",
+        )
+
+
+def check_own_hour(switch_at: datetime | None) -> None:
+    """RefusedError where this program's update is to be prepared for an hour: it takes the platform from nobody, and
+    nothing in it waits."""
+    if switch_at is not None:
+        raise RefusedError(
+            "une mise à jour du Superviseur ne se prépare pas pour une heure ; choisissez « Maintenant » ou « Tout"
+            " commencer plus tard »",
+            code="unsupported",
         )
 
 

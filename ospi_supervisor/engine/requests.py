@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from ospi_supervisor import __version__
-from ospi_supervisor.domain.acceptance import check_nothing_waits, check_turn_is_free
+from ospi_supervisor.domain.acceptance import check_nothing_waits, check_own_hour, check_turn_is_free
 from ospi_supervisor.domain.closures import spoken
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.events import EventKind, Level
@@ -122,6 +122,8 @@ class Requests:
         if asked.notice_read_at is None:
             raise RefusedError("la notice n'a pas été lue ; lisez-la avant d'importer", code="notice_not_read")
         check_asked_in_time(asked.start_at or asked.switch_at, request.requested_at)
+        if asked.own:
+            check_own_hour(asked.switch_at)
         return NewUpdate(
             product=OWN_PRODUCT if asked.own else self.product,
             from_version=__version__ if asked.own else self.installed_version(),

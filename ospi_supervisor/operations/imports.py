@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from ospi_supervisor.domain.acceptance import check_own_hour
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.requests import AT_ONCE, Asker, Source, Terms
 from ospi_supervisor.domain.schedule import check_asked_in_time
 from ospi_supervisor.domain.words import STATUS_LABELS
@@ -155,6 +157,8 @@ class Imports:
         already, or is being asked, nothing changes."""
         row = self._uploads.get(upload_id)
         raise_if_refused(row)
+        if row.release is not None and row.release.product == OWN_PRODUCT:
+            check_own_hour(wish.terms.switch_at)
         if row.notice_read_at is None:
             raise RefusedError("lisez d'abord la notice et cochez « J'ai lu la notice »", code="notice_not_read")
         if row.request or self._is_being_asked(row):

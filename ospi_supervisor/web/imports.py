@@ -8,6 +8,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
 from ospi_supervisor.domain.lifecycle import Phase
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.progress import seconds_of_page
 from ospi_supervisor.domain.rehearsal import Outcome
 from ospi_supervisor.domain.requests import Terms
@@ -155,6 +156,7 @@ def _card(row: UploadRow | None) -> dict[str, object]:
     rehearsed = None if row is None or row.release is None else _rehearsed(row.release.version)
     return {
         "upload": row,
+        "own": row is not None and row.release is not None and row.release.product == OWN_PRODUCT,
         "notice_ready": ready,
         "lowered": lowered_thresholds(web().config.prerequisites),
         "expected": past[-1] if past else None,

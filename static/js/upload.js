@@ -206,7 +206,7 @@ function wireCard() {
   };
   wireNotice(box, update);
   for (const name of ["switch", "start"]) {
-    byId(`${name}-at`).addEventListener("input", () => { byId(`when-${name}`).checked = true; });
+    byId(`${name}-at`)?.addEventListener("input", () => { byId(`when-${name}`).checked = true; });
   }
   box.addEventListener("change", update);
   update();

@@ -82,6 +82,7 @@ def test_a_request_is_judged_once(bench: Bench) -> None:
         (importing(start_at="9999-12-31T23:59:59-14:00"), "demande illisible"),
         (importing(notice_read_at="0001-01-01T00:00:00+14:00"), "demande illisible"),
         (importing(start_at=(now() - timedelta(hours=1)).isoformat()), "l'heure prévue est passée"),
+        (importing(switch_at=(now() + timedelta(hours=1)).isoformat(), own=True), "ne se prépare pas pour une heure"),
         (importing(version="1" * 101), "demande illisible"),
         (importing(source="automatic"), "origine de la demande inconnue"),
         (cancelling(1, 9), "cette mise à jour est inconnue"),

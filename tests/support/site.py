@@ -18,6 +18,7 @@ from ospi_supervisor.config.tables import Config, load_config
 from ospi_supervisor.domain.events import EventData, EventKind
 from ospi_supervisor.domain.hour import Hour
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.roles import ADMINISTRATION_SYSTEM
 from ospi_supervisor.store.database import sqlite_url
 from ospi_supervisor.store.engine_rows import NewUpdate
@@ -61,12 +62,13 @@ free_disk_percent = 0
 
 @dataclass(frozen=True)
 class Archives:
-    """Archives by the name of what is wrong with them, and the vendor's root."""
+    """Archives by the name of what is wrong with them, the vendor's root, and an archive of this very program."""
 
     root: Path
     good: Path
     large: Path
     bad: Mapping[str, Path]
+    own: Path
 
 
 def make_archives(folder: Path) -> Archives:
@@ -87,7 +89,8 @@ def make_archives(folder: Path) -> Archives:
         "wrong_product": archives.build_archive(folder / "rh.ospi", keys, tree, product="portail-rh"),
         "platform_too_old": archives.build_archive(folder / "12.ospi", keys, tree, version="12.0.0", requires=">=11.9"),
     }
-    return Archives(keys / "root.json", good, large, bad)
+    own = archives.build_archive(folder / "own.ospi", keys, tree, product=OWN_PRODUCT, version="99.0", requires=">=0.1")
+    return Archives(keys / "root.json", good, large, bad, own)
 
 
 def _incompressible() -> bytes:
