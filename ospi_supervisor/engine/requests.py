@@ -149,9 +149,10 @@ class Requests:
         changes_itself = update.product == OWN_PRODUCT and checked  # another unit may be at it
         ended = update.status.is_final or update.failed_phase is not None
         if ended or changes_itself or not rule_of(phase).cancellable:
+            own = update.product == OWN_PRODUCT
+            why = "le Superviseur change de version" if own else "la page de maintenance est en place"
             raise RefusedError(
-                "cette mise à jour ne peut plus être annulée : la page de maintenance est en place, ou elle se termine",
-                code="too_late",
+                f"cette mise à jour ne peut plus être annulée : {why}, ou elle se termine", code="too_late"
             )
         self.store.request_cancel(update.id)
         self._journal(update.id, phase, Level.WARNING, f"Annulation demandée par {by}.", now)

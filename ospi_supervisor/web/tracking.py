@@ -9,6 +9,7 @@ from ospi_supervisor.domain import progress as pace
 from ospi_supervisor.domain import stall
 from ospi_supervisor.domain.events import EventData, Level
 from ospi_supervisor.domain.lifecycle import Availability, Phase, PhaseStatus, UpdateStatus, rule_of
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.situation import PAGE, Situation
 from ospi_supervisor.domain.situation_terms import End
 from ospi_supervisor.domain.words import PHASE_STATUS_LABELS
@@ -261,6 +262,9 @@ def _pace(at_work: pace.PhaseProgress, silence: float, now: datetime) -> stall.P
 
 def _is_cancellable(update: UpdateDocument, at_work: pace.PhaseProgress | None) -> bool:
     if UpdateStatus(update["status"]).is_final or update["cancel_requested"] or update["failed_phase"]:
+        return False
+    done = {document["name"] for document in update["phases"] if document["status"] == PhaseStatus.DONE}
+    if update["product"] == OWN_PRODUCT and Phase.PREREQUISITES in done:  # it may be changing the program
         return False
     phases = [Phase(document["name"]) for document in update["phases"] if document["status"] != PhaseStatus.PENDING]
     furthest = phases[-1] if phases else Phase.VERIFY

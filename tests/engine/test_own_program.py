@@ -128,4 +128,4 @@ def test_it_cannot_be_cancelled_once_it_may_change_the_program(bench: Bench) -> 
     admit(bench)
     engine(bench, {"do stage": cancel}).run_due()
     assert bench.status() is UpdateStatus.SUCCEEDED
-    assert "ne peut plus être annulée" in said[0]
+    assert "ne peut plus être annulée : le Superviseur change de version" in said[0]

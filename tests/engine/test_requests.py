@@ -204,7 +204,7 @@ def test_an_update_that_ended_is_not_cancelled(bench: Bench) -> None:
     requests.answer(importing(1))
     bench.run()
     requests.answer(cancelling(2, 1))
-    assert "ne peut plus être annulée" in answer(bench, 2)["message"]
+    assert "ne peut plus être annulée : la page de maintenance est en place" in answer(bench, 2)["message"]
 
 
 def setting(number: int, **payload: Any) -> RequestRow:

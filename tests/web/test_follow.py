@@ -2,11 +2,14 @@
 
 import json
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.domain.requests import Source
 from ospi_supervisor.store.engine_models import Event
+from tests.support.reading import plain_spaces
 from tests.support.site import PREFIX, Browser, Site, now
 
 
@@ -45,6 +48,27 @@ def test_past_the_point_of_cancelling_there_is_no_button(site: Site, admin: Brow
         site.phase(number, phase, PhaseStatus.DONE)
     site.phase(number, Phase.MAINTENANCE, PhaseStatus.DOING)
     assert "Annuler la mise à jour" not in admin.get("mises-a-jour/suivi").text
+
+
+def test_one_of_this_very_program_is_cancelled_until_it_may_change_it(site: Site, admin: Browser) -> None:
+    site.engine.beat(now(), 1)
+    number = site.update(product=OWN_PRODUCT)
+    page = unescape(admin.get("mises-a-jour/suivi").text)
+    assert "C'est possible tant que le changement de version n'a pas commencé." in page
+    for phase in (Phase.VERIFY, Phase.PREREQUISITES):
+        site.phase(number, phase, PhaseStatus.DONE)
+    page = unescape(admin.get("mises-a-jour/suivi").text)
+    assert ("Annuler la mise à jour" in page, "L'annulation n'est plus possible." in page) == (False, True)
+
+
+def test_a_cancellation_that_nobody_asked_for_says_why(site: Site, admin: Browser) -> None:
+    number = site.update()
+    site.engine.set_failure(number, Phase.MAINTENANCE, None)
+    site.engine.set_failure_words(number, "« Paie » commence")
+    site.engine.finish(number, UpdateStatus.CANCELLED, now())
+    page = plain_spaces(admin.get(f"mises-a-jour/suivi?update={number}").text)
+    assert "« Paie » commence." in page
+    assert "Étape en cause" not in page
 
 
 def test_cancelling_asks_the_worker(site: Site, admin: Browser) -> None:

@@ -10,6 +10,7 @@ import pytest
 from ospi_supervisor.domain.closures import Calendar, Dates
 from ospi_supervisor.domain.hour import HourRules
 from ospi_supervisor.domain.lifecycle import UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
 from ospi_supervisor.store.request_codec import decode
 from ospi_supervisor.store.web_models import Session
 from ospi_supervisor.system.zone import local_zone
@@ -102,6 +103,21 @@ def test_suivi_offers_no_start_that_the_calendar_forbids(admin: Browser, number:
     assert "Commencer sans attendre" not in page
     assert "« Clôture PMSI »" in page.replace("\N{NO-BREAK SPACE}", " ")
     assert f"{closed:%d/%m/%Y}" in page
+
+
+def test_what_begins_at_once_is_said_as_far_as_it_has_come(site: Site, admin: Browser, number: int) -> None:
+    def page(update: int) -> str:
+        return html.unescape(admin.get(f"mises-a-jour/suivi?update={update}&heure=1").text)
+
+    assert "La sauvegarde est refaite si elle n'est pas récente" in page(number)
+    planned = site.planned(now() + timedelta(hours=5))
+    of_platform = page(planned)
+    assert "préparation, sauvegarde, puis la page de maintenance." in of_platform
+    site.engine.set_version(planned, OWN_PRODUCT, "99.0")
+    of_own = page(planned)
+    assert "ces pages s'absentent quelques secondes." in of_own
+    assert ('id="bandeau"' in of_platform, 'id="bandeau"' in of_own) == (True, False)
+    assert "est refaite" not in of_platform + of_own
 
 
 def test_what_an_update_waited_is_no_time_that_it_took(site: Site, admin: Browser, number: int) -> None:
