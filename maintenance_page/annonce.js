@@ -20,7 +20,8 @@
   function words(told) {
     const minutes = Math.round((Date.parse(told.until) - Date.parse(told.from)) / 60000);
     const message = told.message ? ` ${told.message}` : "";
-    return typeset(`Mise à jour prévue ${day(told.from)} à ${clock(told.from)} : `
+    const hour = `${told.latest ? ", après" : " à"} ${clock(told.from)}`; // what precedes it takes a while
+    return typeset(`Mise à jour prévue ${day(told.from)}${hour} : `
       + `la plateforme sera indisponible environ ${duration(minutes)}.${message}`);
   }
 
@@ -64,7 +65,7 @@
 
   function show(told, now = Date.now()) {
     const key = JSON.stringify(told);
-    const due = told.from && told.until && now < Date.parse(told.until) && !isHidden(key);
+    const due = told.from && told.until && now < Date.parse(told.latest || told.until) && !isHidden(key);
     if (banner && banner.dataset.key !== key) {
       banner.remove();
       banner = null;

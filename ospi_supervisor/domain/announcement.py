@@ -12,23 +12,32 @@ STEP = timedelta(minutes=5)
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """The interruption begins at `begins` and is expected to be over at `ends`."""
+    """The interruption begins at `begins` and is expected to be over at `ends`; or it begins when all that precedes it
+    is done, between `begins` and `latest`, and lasts as long."""
 
     begins: datetime
     ends: datetime
     message: str
+    latest: datetime | None = None
 
 
 def announcement(
-    at: datetime | None, minutes: int, message: str, usual_seconds: float | None, now: datetime
+    at: datetime | None,
+    minutes: int,
+    message: str,
+    usual_seconds: float | None,
+    now: datetime,
+    window: timedelta | None = None,
 ) -> Announcement | None:
     """What is to be shown at `now` of an interruption planned for `at`: nothing before the `minutes` that precede it.
 
-    `usual_seconds` is how long such interruptions were here, None where there was none.
+    `usual_seconds` is how long such interruptions were here, None where there was none; `window`, within what time
+    after `at` it begins where that is not the very hour.
     """
     if at is None or minutes == 0 or now < at - timedelta(minutes=minutes):
         return None
-    return Announcement(begins=at, ends=at + _length(usual_seconds), message=message)
+    latest = None if window is None else at + window
+    return Announcement(begins=at, ends=at + _length(usual_seconds), message=message, latest=latest)
 
 
 def _length(usual_seconds: float | None) -> timedelta:

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from ospi_supervisor.domain.announcement import Announcement, announcement
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.manifest import OWN_PRODUCT
+from ospi_supervisor.domain.schedule import INSTALL_WINDOW
 from ospi_supervisor.platform.maintenance import MaintenanceSwitch
 from ospi_supervisor.store.engine_documents import UpdateDocument
 from ospi_supervisor.store.engine_reader import EngineReader
@@ -27,15 +29,25 @@ class Announcer:
         self.switch.announce(self._due())
 
     def _due(self) -> Announcement | None:
-        active = self.reader.active_update()
-        update = self.reader.planned_update() if active is None else self.reader.update(active)
+        update = self._next()
         if update is None or _is_felt(update) or update["cancel_requested"]:
             return None
-        text = update["start_at"] if update["status"] == UpdateStatus.SCHEDULED else update["switch_at"]
+        text, window = update["switch_at"], None
+        if text is None and update["status"] != UpdateStatus.PREPARED:  # else somebody is to choose its hour
+            text, window = update["start_at"], INSTALL_WINDOW
         at = None if text is None else datetime.fromisoformat(text)
         minutes = update["announce_minutes"]
         minutes = self.minutes if minutes is None else minutes
-        return announcement(at, minutes, update["announcement"] or "", self.usual_page(), self.clock())
+        return announcement(at, minutes, update["announcement"] or "", self.usual_page(), self.clock(), window)
+
+    def _next(self) -> UpdateDocument | None:
+        """The update that users are to feel next, if any: one of this very program is none."""
+        active = self.reader.active_update()
+        under_way = None if active is None else self.reader.update(active)
+        for update in (under_way, self.reader.planned_update()):
+            if update is not None and update["product"] != OWN_PRODUCT:
+                return update
+        return None
 
 
 def _is_felt(update: UpdateDocument) -> bool:
