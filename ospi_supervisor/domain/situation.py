@@ -164,7 +164,7 @@ def _worker_down(facts: Facts) -> Situation:
         ),
         bar=Bar.STOPPED if begun else Bar.NONE,
         actions=(Action.SUPPORT,) if begun else (Action.SUPPORT, Action.CANCEL),
-        data=EXACT_DATA if facts.going_back else "",
+        data=_data_on_the_way_back(facts) if facts.going_back else "",
         no_reboot=begun,
     )
 
@@ -242,17 +242,27 @@ def _validating(facts: Facts) -> Situation:
 
 def _going_back(facts: Facts) -> Situation:
     coming = "la plateforme revient d'elle-même à l'ancienne version, avec ses données"
+    if facts.cancelling:
+        badge, title = "annulation en cours", "La mise à jour est annulée."
+    elif facts.page_up:
+        badge, title = "retour à l'ancienne version", "La plateforme revient à l'ancienne version."
+    else:
+        badge, title = "retrait en cours", "Ce que la mise à jour avait préparé est retiré."
     return Situation(
         tone=Tone.BACK,
-        badge="annulation en cours" if facts.cancelling else "retour à l'ancienne version",
-        title="La mise à jour est annulée." if facts.cancelling else "La plateforme revient à l'ancienne version.",
+        badge=badge,
+        title=title,
         users=users_see(facts),
         advice=f"Il n'y a rien à faire : {coming if facts.page_up else 'ce qui a été préparé est retiré'}.",
         bar=Bar.BACK,
-        end=End.RETURN,
-        data=EXACT_DATA if facts.page_up else UNTOUCHED,
+        end=End.RETURN if facts.page_up and not facts.cancelling else End.NONE,
+        data=_data_on_the_way_back(facts),
         no_reboot=True,
     )
+
+
+def _data_on_the_way_back(facts: Facts) -> str:
+    return EXACT_DATA if facts.page_up else UNTOUCHED
 
 
 def _ended(status: UpdateStatus, facts: Facts) -> Situation:

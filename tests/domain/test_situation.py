@@ -133,6 +133,10 @@ def test_what_is_said_of_the_data_is_so() -> None:
         assert forward.data == ("inchangées" if rule_of(phase).cancellable else "")
     assert seen(RUNNING, going_back=True, page_up=True).data == "exactement celles d'avant l'interruption"
     assert seen(RUNNING, going_back=True).data == "inchangées"
+    down = seen(RUNNING, going_back=True, page_up=True, worker_up=False)
+    assert down.data == "exactement celles d'avant l'interruption"
+    assert seen(RUNNING, going_back=True, worker_up=False).data == "inchangées"
+    assert seen(RUNNING, worker_up=False).data == ""
 
 
 @pytest.mark.parametrize("planned", BOTH)
@@ -145,13 +149,24 @@ def test_a_planned_update_waits_for_its_hour_and_another_for_the_service(planned
 
 
 def test_on_the_way_back_the_end_is_that_of_the_return() -> None:
-    forward, back = seen(RUNNING), seen(RUNNING, going_back=True)
+    forward, back = seen(RUNNING), seen(RUNNING, going_back=True, page_up=True)
     assert (forward.bar, forward.end, forward.tone) == (Bar.FORWARD, End.EXPECTED, Tone.BUSY)
     assert (back.bar, back.end, back.tone) == (Bar.BACK, End.RETURN, Tone.BACK)
     assert back.badge == "retour à l'ancienne version"
-    assert seen(RUNNING, going_back=True, cancelling=True).badge == "annulation en cours"
-    assert "revient d'elle-même" in seen(RUNNING, going_back=True, page_up=True).advice
-    assert "revient d'elle-même" not in back.advice
+    assert "revient d'elle-même" in back.advice
+
+
+@pytest.mark.parametrize(
+    ("cancelling", "badge", "title"),
+    [
+        (False, "retrait en cours", "Ce que la mise à jour avait préparé est retiré."),
+        (True, "annulation en cours", "La mise à jour est annulée."),
+    ],
+)
+def test_a_platform_that_stayed_open_goes_back_to_nothing(cancelling: bool, badge: str, title: str) -> None:
+    found = seen(RUNNING, going_back=True, cancelling=cancelling)
+    assert (found.badge, found.title, found.end) == (badge, title, End.NONE)
+    assert "revient" not in found.advice
 
 
 @pytest.mark.parametrize("status", [UpdateStatus.ROLLED_BACK, UpdateStatus.FAILED])

@@ -38,6 +38,10 @@ def test_the_way_back_promises_no_hour(site: Site, admin: Browser) -> None:
     site.engine.set_failure(number, Phase.MIGRATE, "panne")
     site.phase(number, Phase.MIGRATE, PhaseStatus.UNDOING)
     page = admin.get("mises-a-jour/suivi").text
+    assert "Ce que la mise à jour avait préparé est retiré." in page
+    assert "Réouverture prévue" not in page
+    site.config.maintenance.flag.touch()
+    page = admin.get("mises-a-jour/suivi").text
     assert "Réouverture prévue" in page
     assert "dès que possible" in page
 

@@ -193,6 +193,7 @@ def test_what_somebody_else_takes_up_again_is_followed_again(page: Page, web: We
     page.fill("[name=code]", "un code à moitié tapé")
     let_refresh(page)
     expect(page.locator("[name=code]")).to_have_value("un code à moitié tapé")
+    web.site.config.maintenance.flag.touch()
     resume(web, number)
     let_refresh(page)
     expect(page.locator("#etat .badge")).to_have_text("retour à l'ancienne version")

@@ -94,6 +94,7 @@ def test_whoever_sees_nothing_is_told_what_matters_and_nothing_else(
     fox.wait_for("#liaison", "interrompue")
     web.start()
     wait_until(lambda: fox.run("return document.getElementById('liaison').hidden"), "the line")
+    web.site.config.maintenance.flag.touch()
     web.site.engine.set_failure(number, Phase.MIGRATE, "panne")
     web.site.phase(number, Phase.MIGRATE, PhaseStatus.UNDOING)
     fox.wait_for("#titre", "La plateforme revient")
