@@ -274,6 +274,8 @@ def _ended(status: UpdateStatus, facts: Facts) -> Situation:
         actions = actions if stopped else (Action.REPORT,)
     elif ending.may_lock and facts.locked:
         to_do, actions = LOCKED, (Action.SUPPORT, Action.REPORT)
+    elif status is UpdateStatus.REFUSED and facts.phase is Phase.REHEARSE:  # what the vendor alone can correct
+        actions = (Action.SUPPORT, *actions)
     return Situation(
         tone=ending.tone,
         badge=STATUS_LABELS[status],

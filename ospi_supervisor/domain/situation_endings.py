@@ -55,9 +55,9 @@ ENDINGS = {
     ),
     UpdateStatus.REFUSED: Ending(
         tone=Tone.WARN,
-        title="La mise à jour a été refusée avant de commencer.",
-        platform="La plateforme n'a pas été touchée.",
-        to_do=_CORRECT,
+        title="La mise à jour a été refusée.",
+        platform="La plateforme n'a pas été touchée ; ce refus ne verrouille rien.",
+        to_do="Faites ce que dit le motif : corrigez, puis importez de nouveau, ou transmettez-le au support.",
     ),
     UpdateStatus.FAILED: Ending(
         tone=Tone.BAD,

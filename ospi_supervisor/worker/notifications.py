@@ -135,11 +135,12 @@ def letter(config: Config, title: str, text: str, now: datetime) -> EmailMessage
 
 def _lines(config: Config, update: UpdateDocument, status: UpdateStatus, security: str) -> Iterator[str]:
     lock, page_up = update["lock"], config.maintenance.flag.exists()
+    failed = Phase(update["failed_phase"]) if update["failed_phase"] else None
     ended = situate(
         Facts(
             update=status,
-            phase=Phase.VALIDATE if status is UpdateStatus.RUNNING else None,
-            not_opened=update["failed_phase"] == Phase.VALIDATE,
+            phase=Phase.VALIDATE if status is UpdateStatus.RUNNING else failed,
+            not_opened=failed is Phase.VALIDATE,
             page_up=page_up,
             locked=lock == "held",
             released=lock == "released",
@@ -159,8 +160,8 @@ def _lines(config: Config, update: UpdateDocument, status: UpdateStatus, securit
         yield f"Fin : {_instant(update['ended_at'])}"
     if status is UpdateStatus.CANCELLED:
         yield f"Motif : {update['failure'] or UNKNOWN_REASON}"
-    elif update["failure"] and update["failed_phase"] and status is not UpdateStatus.SUCCEEDED:
-        yield f"Motif : phase « {rule_of(Phase(update['failed_phase'])).title} », {update['failure']}"
+    elif update["failure"] and failed and status is not UpdateStatus.SUCCEEDED:
+        yield f"Motif : phase « {rule_of(failed).title} », {update['failure']}"
     yield f"\nVos utilisateurs voient : {ended.users}."
     if ended.data:
         yield f"Données : {ended.data}."

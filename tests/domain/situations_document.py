@@ -83,6 +83,8 @@ def ended(status: UpdateStatus) -> Iterator[tuple[str, Facts]]:
         yield f"{label}, non ouverte après validation", Facts(update=status, not_opened=True)
     else:
         yield label, Facts(update=status)
+    if status is UpdateStatus.REFUSED:
+        yield f"{label} par la répétition", Facts(update=status, phase=Phase.REHEARSE)
 
 
 def document() -> str:

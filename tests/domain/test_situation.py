@@ -179,6 +179,15 @@ def test_a_locked_version_leads_to_the_support_and_another_to_an_import(status: 
     assert "importez de nouveau" in free.advice
 
 
+@pytest.mark.parametrize("phase", [Phase.VERIFY, Phase.PREREQUISITES, Phase.BACKUP, Phase.REHEARSE])
+def test_what_a_rehearsal_refused_is_the_supports_too(phase: Phase) -> None:
+    found = seen(UpdateStatus.REFUSED, phase=phase)
+    assert (Action.SUPPORT in found.actions) == (phase is Phase.REHEARSE)
+    assert Action.IMPORT in found.actions
+    assert "transmettez-le au support" in found.advice
+    assert "avant de commencer" not in found.title
+
+
 def test_a_platform_that_still_shows_the_page_is_not_called_open() -> None:
     assert "rouverte à tous" in seen(UpdateStatus.ROLLED_BACK).advice
     assert "rouverte" not in seen(UpdateStatus.ROLLED_BACK, page_up=True).advice

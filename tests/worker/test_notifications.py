@@ -174,6 +174,18 @@ def test_what_a_person_has_just_seen_is_not_told_and_what_nobody_watched_is(
     assert "Motif : personne ne l'a demandé ; le journal dit pourquoi\n" in plain_spaces(unexplained.text)
 
 
+@pytest.mark.parametrize("phase", [Phase.PREREQUISITES, Phase.REHEARSE])
+def test_what_a_rehearsal_refused_is_for_the_support(
+    site: Site, post: Post, reports: Notifications, phase: Phase
+) -> None:
+    number = site.planned(now() + timedelta(hours=1))
+    site.engine.set_failure(number, phase, "la migration a échoué sur le double")
+    end(site, number, UpdateStatus.REFUSED)
+    reports.tell()
+    [letter] = post.letters
+    assert ("Support : 04 26 10 06 36" in letter.text) == (phase is Phase.REHEARSE)
+
+
 def test_a_crash_while_it_is_sent_never_sends_it_twice(site: Site) -> None:
     with a_post() as post:
         with site.config_path.open("a", encoding="utf-8") as file:
