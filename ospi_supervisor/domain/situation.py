@@ -6,6 +6,7 @@ None of them words a state by itself: it gives the facts to `situate` and shows 
 
 from dataclasses import dataclass
 
+from ospi_supervisor.domain import situation_stopped
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.lifecycle import Availability, Phase, UpdateStatus, rule_of
 from ospi_supervisor.domain.situation_endings import ENDINGS, EXACT_DATA, LOCKED, NOT_OPENED, RELEASED, UNTOUCHED
@@ -68,7 +69,7 @@ def situate(facts: Facts) -> Situation:
     if facts.update.is_final:
         return _ended(facts.update, facts)
     if not facts.worker_up:
-        return _worker_down(facts)
+        return _worker_down(facts.update, facts)
     if facts.update is UpdateStatus.RUNNING:
         if facts.phase is Phase.VALIDATE and not facts.going_back:
             return _validating(facts)
@@ -97,7 +98,7 @@ def _idle(facts: Facts) -> Situation:
             badge="service arrêté",
             title="Service de mise à jour arrêté.",
             users=users_see(facts),
-            advice="Aucune mise à jour ne peut commencer. Relancez le service, ou appelez le support.",
+            advice=f"Aucune mise à jour ne peut commencer. {situation_stopped.restart()}",
             actions=(Action.SUPPORT,),
         )
     if facts.page_up:
@@ -147,21 +148,14 @@ def _restoring(restoration: Restoration) -> Situation:
     )
 
 
-def _worker_down(facts: Facts) -> Situation:
-    begun = facts.update is UpdateStatus.RUNNING
+def _worker_down(update: UpdateStatus, facts: Facts) -> Situation:
+    begun = update is UpdateStatus.RUNNING
     return Situation(
         tone=Tone.BAD,
         badge="service arrêté",
         title="Service de mise à jour arrêté : rien n'avance.",
         users=users_see(facts),
-        advice=(
-            "Dès que le service sera relancé, la mise à jour reprendra, ou la plateforme"
-            " reviendra à l'ancienne version, d'elle-même. Si l'arrêt dure, appelez le support."
-            if begun
-            else "Elle commencera quand le service sera relancé. Si l'arrêt dure, appelez le support."
-            if facts.update is not UpdateStatus.PREPARED
-            else "Relancez le service : sans lui, son heure sera manquée, et il faudra en choisir une autre."
-        ),
+        advice=f"{situation_stopped.restart()} {situation_stopped.once_restarted(update, facts.phase)}",
         bar=Bar.STOPPED if begun else Bar.NONE,
         actions=(Action.SUPPORT,) if begun else (Action.SUPPORT, Action.CANCEL),
         data=_data_on_the_way_back(facts) if facts.going_back else "",
@@ -272,6 +266,7 @@ def _ended(status: UpdateStatus, facts: Facts) -> Situation:
     to_do, actions = RELEASED if ending.may_lock and facts.released else ending.to_do, ending.actions
     if status is UpdateStatus.INTERVENTION:
         actions = actions if stopped else (Action.REPORT,)
+        to_do = situation_stopped.intervention() if stopped and not facts.worker_up else to_do
     elif ending.may_lock and facts.locked:
         to_do, actions = LOCKED, (Action.SUPPORT, Action.REPORT)
     elif status is UpdateStatus.REFUSED and facts.phase is Phase.REHEARSE:  # what the vendor alone can correct

@@ -63,6 +63,10 @@ def states() -> Iterator[tuple[str, Facts]]:
         "en cours, service arrêté, page affichée",
         Facts(update=RUNNING, phase=Phase.MIGRATE, page_up=True, worker_up=False),
     )
+    yield (
+        "en cours, service arrêté, version acquise",
+        Facts(update=RUNNING, phase=Phase.REOPEN, page_up=True, worker_up=False),
+    )
     for status in UpdateStatus:
         if status.is_final:
             yield from ended(status)
@@ -74,6 +78,7 @@ def ended(status: UpdateStatus) -> Iterator[tuple[str, Facts]]:
     if status is UpdateStatus.INTERVENTION:
         yield f"{label}, page affichée", Facts(update=status, locked=True, page_up=True)
         yield f"{label}, page retirée à la main", Facts(update=status, locked=True)
+        yield f"{label}, service arrêté", Facts(update=status, locked=True, page_up=True, worker_up=False)
         yield f"{label}, débloquée", Facts(update=status, released=True)
         return
     if status in (UpdateStatus.ROLLED_BACK, UpdateStatus.FAILED):

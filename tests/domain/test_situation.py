@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
 import pytest
 
 from ospi_supervisor.domain.lifecycle import Availability, Phase, UpdateStatus, rule_of
+from ospi_supervisor.domain.schedule import INSTALL_WINDOW
 from ospi_supervisor.domain.situation import Facts, Situation, situate, users_see
 from ospi_supervisor.domain.situation_terms import Action, Bar, End, Tone
 
@@ -123,6 +125,31 @@ def test_a_worker_that_is_down_is_told_whatever_was_under_way() -> None:
             assert (situation.bar is Bar.STOPPED) == (facts.update is RUNNING)
 
 
+RESTART = "Relancez le service (« systemctl start ospi-supervisor-worker »), ou appelez le support."
+
+
+@pytest.mark.parametrize(
+    ("status", "phase", "words"),
+    [
+        (None, None, "Aucune mise à jour ne peut commencer."),
+        (UpdateStatus.SCHEDULED, None, "plus de quatre heures après, elle est annulée."),
+        (UpdateStatus.QUEUED, None, "commencera quand il sera relancé."),
+        (UpdateStatus.PREPARED, None, "sera manquée"),
+        (RUNNING, None, "reprendra, ou la plateforme reviendra"),
+        (RUNNING, Phase.MIGRATE, "reprendra, ou la plateforme reviendra"),
+        (RUNNING, Phase.REOPEN, "sera menée à son terme"),
+        (RUNNING, Phase.CLEANUP, "sera menée à son terme"),
+    ],
+)
+def test_a_worker_that_is_down_is_to_be_started_and_what_follows_is_so(
+    status: UpdateStatus | None, phase: Phase | None, words: str
+) -> None:
+    advice = situate(Facts(update=status, phase=phase, worker_up=False)).advice
+    assert RESTART in advice
+    assert words in advice
+    assert timedelta(hours=4) == INSTALL_WINDOW  # as said of a planned one
+
+
 def test_what_is_said_of_the_data_is_so() -> None:
     for status in (UpdateStatus.REFUSED, UpdateStatus.FAILED, UpdateStatus.CANCELLED, *WAITING):
         assert seen(status).data == "inchangées"
@@ -196,6 +223,11 @@ def test_a_platform_that_still_shows_the_page_is_not_called_open() -> None:
 def test_an_intervention_is_the_supports_until_it_released_the_version() -> None:
     waits, released = seen(UpdateStatus.INTERVENTION), seen(UpdateStatus.INTERVENTION, released=True)
     assert (waits.actions, waits.bar) == ((Action.SUPPORT, Action.RESUME), Bar.STOPPED)
+    assert "systemctl" not in waits.advice
+    deaf = seen(UpdateStatus.INTERVENTION, worker_up=False).advice
+    assert deaf.startswith("Le service de mise à jour est arrêté : relancez-le d'abord (« systemctl start ospi-")
+    assert "appelez le support" in deaf
+    assert "systemctl" not in seen(UpdateStatus.INTERVENTION, worker_up=False, released=True).advice
     assert "appelez le support" in waits.advice
     assert (waits.data, released.data) == ("", "")  # it may be a damaged backup that stopped the way back
     assert (released.actions, released.bar) == ((Action.REPORT,), Bar.NONE)

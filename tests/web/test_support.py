@@ -74,6 +74,8 @@ def test_after_an_intervention_the_update_can_be_taken_up_again(site: Site, admi
     [request] = site.operations.web.requests_after(0)
     assert (request.kind, request.payload, request.requested_by) == ("resume", {"update_id": number}, "admin")
     where = response.headers["Location"].removeprefix("/superviseur/")
+    assert "Service de mise à jour arrêté : la demande est enregistrée" in words(admin, where)
+    site.engine.beat(now(), 1)
     assert "La demande est transmise" in words(admin, where)
     site.engine.answer(request.id, accepted=True, update_id=number, now=now())
     assert admin.get(where).headers["Location"].endswith(f"suivi?update={number}")
