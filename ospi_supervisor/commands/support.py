@@ -37,7 +37,17 @@ def unlock(invocation: Invocation, code: tuple[str, ...], challenge: bool, as_js
     request = operations.request_unlock(" ".join(code), by=invocation.person, source=Source.SHELL)
     invocation.record_action("code de déblocage du support donné", f"demande {request}")
     update = wait_for_answer(operations, request)
-    click.echo(f"Version débloquée : l'échec de la mise à jour n° {update} n'empêche plus rien.")
+    click.echo(f"Code accepté : {_effect(invocation, update)}")
+
+
+def _effect(invocation: Invocation, update_id: int) -> str:
+    update, status = existing(invocation.operations, update_id), invocation.operations.status()
+    if update["status"] == UpdateStatus.REFUSED:  # in its rehearsal: no version was locked
+        return "la prochaine répétition de cette version sera passée, une fois."
+    effect = f"l'échec de la mise à jour n° {update_id} n'empêche plus rien."
+    if not status["maintenance"] or status["update"] is not None or status["restoration"]:
+        return effect
+    return f"{effect} La page de maintenance est toujours affichée : « {command_line('maintenance off')} » la retire."
 
 
 @click.command()

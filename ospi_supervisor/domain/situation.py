@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ospi_supervisor.domain import situation_stopped
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.lifecycle import Availability, Phase, UpdateStatus, rule_of
-from ospi_supervisor.domain.situation_endings import ENDINGS, EXACT_DATA, LOCKED, NOT_OPENED, RELEASED, UNTOUCHED
+from ospi_supervisor.domain.situation_endings import EXACT_DATA, LOCKED, RELEASED, UNTOUCHED, how_it_ended
 from ospi_supervisor.domain.situation_terms import Action, Bar, End, Restoration, Tone
 from ospi_supervisor.domain.words import STATUS_LABELS
 
@@ -107,7 +107,8 @@ def _idle(facts: Facts) -> Situation:
             badge="page de maintenance",
             title="La page de maintenance est affichée, sans mise à jour en cours.",
             users=PAGE,
-            advice=f"Elle a été mise en place à la main ; « {command_line('maintenance off')} » la retire.",
+            advice="Aucune mise à jour en cours ne la retirera : quand la plateforme fonctionne,"
+            f" « {command_line('maintenance off')} » la retire.",
             actions=(Action.IMPORT,),
         )
     if facts.silent:
@@ -260,13 +261,11 @@ def _data_on_the_way_back(facts: Facts) -> str:
 
 
 def _ended(status: UpdateStatus, facts: Facts) -> Situation:
-    ending = NOT_OPENED if status is UpdateStatus.ROLLED_BACK and facts.not_opened else ENDINGS[status]
+    ending = how_it_ended(status, not_opened=facts.not_opened, released=facts.released, page_up=facts.page_up)
     stopped = status is UpdateStatus.INTERVENTION and not facts.released
-    platform = "" if status is UpdateStatus.ROLLED_BACK and facts.page_up else ending.platform
     to_do, actions = RELEASED if ending.may_lock and facts.released else ending.to_do, ending.actions
-    if status is UpdateStatus.INTERVENTION:
-        actions = actions if stopped else (Action.REPORT,)
-        to_do = situation_stopped.intervention() if stopped and not facts.worker_up else to_do
+    if stopped:
+        to_do = to_do if facts.worker_up else situation_stopped.intervention()
     elif ending.may_lock and facts.locked:
         to_do, actions = LOCKED, (Action.SUPPORT, Action.REPORT)
     elif status is UpdateStatus.REFUSED and facts.phase is Phase.REHEARSE:  # what the vendor alone can correct
@@ -276,7 +275,7 @@ def _ended(status: UpdateStatus, facts: Facts) -> Situation:
         badge=STATUS_LABELS[status],
         title=ending.title,
         users=users_see(facts),
-        advice=" ".join(part for part in (platform, to_do) if part),
+        advice=" ".join(part for part in (ending.platform, to_do) if part),
         bar=Bar.STOPPED if stopped else Bar.NONE,
         actions=actions,
         data=ending.data,

@@ -1,7 +1,8 @@
 """How updates end, in the sentences of `situation`: one row a final status."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.situation_terms import Action, Tone
 
@@ -80,3 +81,26 @@ ENDINGS = {
         may_lock=True,
     ),
 }
+
+
+def how_it_ended(status: UpdateStatus, *, not_opened: bool, released: bool, page_up: bool) -> Ending:
+    """The row of `status`, as the facts of that name have it (`situation.Facts`)."""
+    if status is UpdateStatus.INTERVENTION and released:
+        return _released_intervention(page_up=page_up)
+    if status is UpdateStatus.ROLLED_BACK:
+        ending = NOT_OPENED if not_opened else ENDINGS[status]
+        return replace(ending, platform="") if page_up else ending
+    return ENDINGS[status]
+
+
+def _released_intervention(*, page_up: bool) -> Ending:
+    """Of an intervention that is over, since the support released the version; nothing takes the page away then."""
+    page = f"La page de maintenance est toujours affichée : « {command_line('maintenance off')} » la retire."
+    return Ending(
+        tone=Tone.BAD,
+        title="La mise à jour s'était arrêtée ; le support a débloqué la version.",
+        platform=page if page_up else "",
+        to_do="Cette mise à jour ne peut plus être reprise.",
+        data="",
+        actions=(Action.REPORT,),
+    )

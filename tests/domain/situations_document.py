@@ -37,7 +37,7 @@ RUNNING = UpdateStatus.RUNNING
 def states() -> Iterator[tuple[str, Facts]]:
     """Every state that the engine can reach, in words and as facts."""
     yield "aucune mise à jour", Facts()
-    yield "aucune mise à jour, page mise à la main", Facts(page_up=True)
+    yield "aucune mise à jour, page affichée", Facts(page_up=True)
     yield "aucune mise à jour, sauvegarde restaurée", Facts(page_up=True, restoration=Restoration.UNDER_WAY)
     yield "aucune mise à jour, restauration arrêtée", Facts(page_up=True, restoration=Restoration.STOPPED)
     yield "aucune mise à jour, service arrêté", Facts(worker_up=False)
@@ -80,6 +80,7 @@ def ended(status: UpdateStatus) -> Iterator[tuple[str, Facts]]:
         yield f"{label}, page retirée à la main", Facts(update=status, locked=True)
         yield f"{label}, service arrêté", Facts(update=status, locked=True, page_up=True, worker_up=False)
         yield f"{label}, débloquée", Facts(update=status, released=True)
+        yield f"{label}, débloquée, page affichée", Facts(update=status, released=True, page_up=True)
         return
     if status in (UpdateStatus.ROLLED_BACK, UpdateStatus.FAILED):
         yield f"{label}, verrouillée", Facts(update=status, locked=True)

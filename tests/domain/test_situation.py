@@ -231,6 +231,9 @@ def test_an_intervention_is_the_supports_until_it_released_the_version() -> None
     assert "appelez le support" in waits.advice
     assert (waits.data, released.data) == ("", "")  # it may be a damaged backup that stopped the way back
     assert (released.actions, released.bar) == ((Action.REPORT,), Bar.NONE)
+    assert "une intervention est nécessaire" not in released.title
+    assert released.advice == "Cette mise à jour ne peut plus être reprise."
+    assert "maintenance off » la retire" in seen(UpdateStatus.INTERVENTION, released=True, page_up=True).advice
 
 
 def test_without_an_update_one_is_invited_to_import_where_that_can_be() -> None:
@@ -239,6 +242,7 @@ def test_without_an_update_one_is_invited_to_import_where_that_can_be() -> None:
     by_hand = situate(Facts(page_up=True))
     assert (by_hand.tone, by_hand.badge) == (Tone.WARN, "page de maintenance")
     assert "maintenance off" in by_hand.advice
+    assert "à la main" not in by_hand.advice  # an intervention that was released leaves it too
 
 
 def test_each_end_has_its_colour_and_ends_the_bar() -> None:

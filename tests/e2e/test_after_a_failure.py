@@ -80,7 +80,7 @@ def test_the_supports_code_releases_the_version_once(demo: RunningDemo, page: Pa
     code = support_code(demo, challenge)
     page.get_by_label("Code reçu du support").fill(f"{code[:50]}\n{code[50:]}")
     page.get_by_role("button", name="Débloquer").click()
-    expect(page.get_by_text("La version est débloquée.")).to_be_visible()
+    expect(page.get_by_text("Le code est accepté.")).to_be_visible()
     shoot(page, "43-support-debloquee")
     assert Client(demo).get("api/status")["lock"] is None
     refused = demo.cli("unlock", code)

@@ -1,6 +1,7 @@
 """After a failure: what the pages say, the code that is handed to the worker, « Reprendre », and the diagnostics."""
 
 import io
+import re
 import zipfile
 from datetime import timedelta
 
@@ -92,7 +93,12 @@ def test_a_code_is_handed_to_the_worker_and_its_answer_shown(site: Site, admin: 
     where = response.headers["Location"].removeprefix("/superviseur/")
     assert 'http-equiv="refresh"' in words(admin, where)
     site.engine.answer(request.id, accepted=True, update_id=number, now=now())
-    assert "La version est débloquée" in words(admin, where)
+    page = words(admin, where)
+    assert "Le code est accepté." in page
+    assert "maintenance off" not in page
+    site.engine.release_lock_of(number, "admin", now())
+    site.config.maintenance.flag.touch()
+    assert "La page de maintenance est toujours affichée : « ospi-supervisor maintenance off »" in words(admin, where)
 
 
 @pytest.mark.parametrize("status", [UpdateStatus.ROLLED_BACK, UpdateStatus.FAILED, UpdateStatus.INTERVENTION])
@@ -101,7 +107,7 @@ def test_once_released_a_failure_asks_for_nothing_more(site: Site, admin: Browse
     assert "Code reçu du support" in words(admin, "mises-a-jour/suivi")
     site.engine.release_lock_of(number, "admin", now())
     page = words(admin, "mises-a-jour/suivi")
-    assert "Le support a débloqué cette version" in page
+    assert re.search("[Ll]e support a débloqué (cette|la) version", page)
     for word in ("verrouillée", "N'agissez pas", "Code reçu du support", "Reprendre</button>"):
         assert word not in page, word
 
