@@ -64,13 +64,20 @@ def test_a_failure_says_all_that_there_is_to_know_and_to_do(site: Site, admin: B
     ):
         assert expected in page, expected
     assert "Reprendre</button>" not in page
+    assert "reprise" not in page
     assert 'name="password"' not in page
 
 
 @pytest.mark.parametrize("path", ["support", "mises-a-jour/suivi"])
 def test_after_an_intervention_the_update_can_be_taken_up_again(site: Site, admin: Browser, path: str) -> None:
     number = failed(site, UpdateStatus.INTERVENTION)
-    assert f'action="/superviseur/support/reprise/{number}#' in words(admin, path)
+    page = words(admin, path)
+    assert f'action="/superviseur/support/reprise/{number}#' in page
+    assert "le retour à l'ancienne version ou, si la" in page
+    assert "cette mise à jour ne peut plus être reprise." in page
+    site.config.maintenance.flag.touch()
+    page = words(admin, path)
+    assert "cette mise à jour ne peut plus être reprise, et la page de maintenance reste en place." in page
     response = admin.post(f"support/reprise/{number}")
     [request] = site.operations.web.requests_after(0)
     assert (request.kind, request.payload, request.requested_by) == ("resume", {"update_id": number}, "admin")
