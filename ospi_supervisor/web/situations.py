@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.situation import Facts, Situation, situate
-from ospi_supervisor.domain.situation_terms import Restoration
+from ospi_supervisor.domain.situation_terms import Restoration, Tone
 from ospi_supervisor.store.automatic_documents import RestorationDocument
 from ospi_supervisor.store.engine_documents import PhaseStep, UpdateDocument
 from ospi_supervisor.store.topics import AFTERCARE
@@ -16,10 +16,12 @@ BACK = (PhaseStatus.UNDOING, PhaseStatus.UNDONE, PhaseStatus.FAILED)
 
 @dataclass(frozen=True, kw_only=True)
 class Now:
-    """The update that is not over (as `EngineReader.update` gives it), if there is one, and the situation."""
+    """The update that is not over (as `EngineReader.update` gives it), if there is one, and the situation; `beside`,
+    what the platform itself has to say while that update waits for its hour."""
 
     update: UpdateDocument | None
     situation: Situation
+    beside: Situation | None = None
 
     @property
     def pill(self) -> str:
@@ -39,7 +41,22 @@ def situation_now() -> Now:
     reader = operations.reader
     active = reader.active_update() or reader.awaiting_intervention()
     update = reader.update(active) if active else reader.planned_update()
-    return Now(update=update, situation=situation_of(update))
+    return Now(update=update, situation=situation_of(update), beside=_beside(update))
+
+
+def _beside(update: UpdateDocument | None) -> Situation | None:
+    if update is None or update["status"] not in (UpdateStatus.SCHEDULED, UpdateStatus.PREPARED):
+        return None
+    found = _without_update(worker_up=True)  # the update's own situation tells of a worker that is down
+    return None if found.tone is Tone.GOOD else found
+
+
+def _without_update(*, worker_up: bool) -> Situation:
+    status = web().operations.status()
+    restoration = _restoration(status["restoration"])
+    return situate(
+        Facts(worker_up=worker_up, page_up=status["maintenance"], restoration=restoration, silent=is_silent())
+    )
 
 
 def situation_of(update: UpdateDocument | None) -> Situation:
@@ -47,8 +64,7 @@ def situation_of(update: UpdateDocument | None) -> Situation:
     status = web().operations.status()
     worker_up, page_up = status["worker"] == "up", status["maintenance"]
     if update is None:
-        restoration = _restoration(status["restoration"])
-        return situate(Facts(worker_up=worker_up, page_up=page_up, restoration=restoration, silent=is_silent()))
+        return _without_update(worker_up=worker_up)
     phase, going_back = standing(update["phases"])
     return situate(
         Facts(

@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
+
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.store.engine_models import Event
+from ospi_supervisor.store.published import PublishedStore
+from ospi_supervisor.store.topics import AFTERCARE, AftercareDocument
 from tests.support.site import Browser, Site, now
 
 
@@ -44,6 +48,25 @@ def test_the_way_back_promises_no_hour(site: Site, admin: Browser) -> None:
     page = admin.get("mises-a-jour/suivi").text
     assert "Réouverture prévue" in page
     assert "dès que possible" in page
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("path", ["", "mises-a-jour/suivi", "sauvegardes"])
+def test_an_update_that_waits_hides_nothing_of_the_platform(
+    site: Site, admin: Browser, prepared: bool, path: str
+) -> None:
+    site.engine.beat(now(), 1)
+    tomorrow = now() + timedelta(days=1)
+    number = site.prepared(tomorrow) if prepared else site.planned(tomorrow)
+    page_up, silent = "La page de maintenance est affichée", "La plateforme ne répond plus"
+    text = admin.get(path).text
+    assert page_up not in text
+    assert silent not in text
+    trouble = AftercareDocument(update=number, version="11.5.0", trouble="500", since=now())
+    PublishedStore(site.engine).publish(AFTERCARE, trouble, now())
+    assert admin.get(path).text.count(silent) == 1
+    site.config.maintenance.flag.touch()
+    assert admin.get(path).text.count(page_up) == 1
 
 
 def test_a_backup_that_is_restored_by_hand_shows_on_every_page(site: Site, admin: Browser) -> None:
