@@ -47,6 +47,25 @@ def test_what_was_found_is_installed_once_the_person_is_known(site: Site, admin:
     assert f"update={number}" in admin.get(f"{ACTIVATION}?demande={request.id}").headers["Location"]
 
 
+@pytest.mark.usefixtures("eligible")
+@pytest.mark.parametrize(
+    ("value", "title", "badge"),
+    [
+        ("OUI", "Ce serveur se met à jour automatiquement", ">activée<"),
+        ("NON", "Ce serveur installe de lui-même les seules versions de sécurité", ">versions de sécurité seulement<"),
+    ],
+)
+def test_what_a_server_installs_by_itself_is_told(
+    site: Site, admin: Browser, value: str, title: str, badge: str
+) -> None:
+    settings = AutomaticStore(site.engine)
+    settings.change_setting("update.auto.security", "OUI", "admin", now())
+    settings.change_setting("update.auto.disable", value, "admin", now())
+    site.engine.beat(now(), 1)
+    assert f"<h2>{title}</h2>" in admin.get(ACTIVATION).text
+    assert badge in admin.get("").text
+
+
 def test_one_of_this_program_goes_first(site: Site, admin: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     found = a_check()
     own = {"available": found["available"] | {"version": "99.0", "base": None}, "outlook": {"path": ["99.0"]}}
