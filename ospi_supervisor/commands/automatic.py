@@ -79,7 +79,7 @@ def run(invocation: Invocation, as_json: bool) -> None:
 @click.option("--lift", is_flag=True, help="Lève le report.")
 @pass_invocation
 def put_off(invocation: Invocation, version: str, reason: str, days: int | None, lift: bool) -> None:
-    """Écarter une version de l'installation automatique ; elle peut toujours être importée."""
+    """Reporter une version : l'installation automatique la laisse ; elle peut toujours être importée."""
     operations = invocation.operations
     until = None if days is None else datetime.now().astimezone().date() + timedelta(days=days)
     value = "" if lift else put_off_value(reason, until)
@@ -122,8 +122,10 @@ def status(invocation: Invocation, as_json: bool) -> None:
         if rule["remedy"]:
             click.echo(f"      {rule['remedy']}")
     for item in document["put_off"]:
-        until = f"jusqu'au {date.fromisoformat(item['until']):%d/%m/%Y}" if item["until"] else "jusqu'à nouvel ordre"
-        click.echo(f"Reportée {until} : {item['version']} ({item['reason']}), par {item['by']}")
+        until = (
+            f", pas avant le {date.fromisoformat(item['until']):%d/%m/%Y}" if item["until"] else " jusqu'à nouvel ordre"
+        )
+        click.echo(f"Reportée{until} : {item['version']} ({item['reason']}), par {item['by']}")
     if last := document["last_run"]:
         click.echo(f"Dernier passage : {local_time(last['at'])}, {last['message']}")
     click.echo(f"Prochain passage : {local_time(document['next_run']) or 'aucun'}")

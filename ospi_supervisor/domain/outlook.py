@@ -18,10 +18,11 @@ from ospi_supervisor.domain.versions import in_words, is_newer, is_same, parse_v
 
 _SUPPORT = "Contactez le support"
 _ANOTHER_SUPERVISOR = (
-    "Mettez d'abord le Superviseur à jour : importez son archive depuis l'Espace utilisateur ; la nuit la prend aussi,"
-    " dès que le dépôt la propose."
+    "Mettez d'abord le Superviseur à jour : téléchargez son archive dans l'Espace utilisateur, puis importez-la ; la"
+    " nuit la prend aussi, dès que le dépôt la propose."
 )
-_BY_HAND = "pour l'installer sans attendre, importez-la depuis l'Espace utilisateur"
+_IMPORT = "téléchargez-la dans l'Espace utilisateur, puis importez-la (onglet Import)"
+_BY_HAND = f"pour l'installer sans attendre, {_IMPORT}"
 
 
 class Obstacle(StrEnum):
@@ -75,18 +76,19 @@ class Policy:
     def _by_administrator(self, offer: Offer) -> Blocked | None:
         for item in self.put_off:
             if item.holds(offer.version, self.now.date()):
-                until = f"jusqu'au {item.until:%d/%m/%Y}" if item.until else "jusqu'à nouvel ordre"
-                reason = f"écartée {until} par {item.by} : {item.reason}"
-                return _waiting(offer, Obstacle.PUT_OFF, reason, f"Levez ce report, ou {_BY_HAND}.")
+                until = f", pas avant le {item.until:%d/%m/%Y}," if item.until else " jusqu'à nouvel ordre"
+                reason = f"reportée{until} par {item.by} : {item.reason}"
+                return _waiting(offer, Obstacle.PUT_OFF, reason, f"Levez ce report ou, {_BY_HAND}.")
         if self.security_only and not offer.is_security:
             reason = "ce n'est pas une version de sécurité, et update.auto.disable vaut NON"
-            return _waiting(offer, Obstacle.NOT_SECURITY, reason, "Importez-la depuis l'Espace utilisateur.")
+            return _waiting(offer, Obstacle.NOT_SECURITY, reason, f"{_IMPORT[0].upper()}{_IMPORT[1:]}.")
         return None
 
     def _by_vendor(self, offer: Offer) -> Blocked | None:
         if offer.held is not None:
             reason = f"suspendue par l'éditeur : {offer.held}"
-            return _waiting(offer, Obstacle.HELD, reason, f"Attendez sa reprise ; {_BY_HAND}.")
+            cure = "Attendez sa reprise ; s'il vous la faut avant, appelez le support."
+            return _waiting(offer, Obstacle.HELD, reason, cure)
         start = opening(offer, self.server)
         if start is None:
             return _waiting(offer, Obstacle.ROLLOUT, "pas encore ouverte à ce serveur", f"Rien à faire ; {_BY_HAND}.")
@@ -171,7 +173,7 @@ def _dead_end(archives: Sequence[Offer], client: Client, reached: Sequence[str])
         cure = f"{_SUPPORT} et demandez l'archive complète de la version {version}."
         return Blocked(version=version, obstacle=Obstacle.BASE, reason=reason, cure=cure)
     needed = in_words(fitting[0].requires)
-    reason = f"elle demande la plateforme {needed}, et rien dans le dépôt n'y mène depuis {reached[-1]}"
+    reason = f"elle demande une plateforme en version {needed}, et rien dans le dépôt n'y mène depuis {reached[-1]}"
     cure = f"{_SUPPORT} : une version intermédiaire manque au dépôt."
     return Blocked(version=version, obstacle=Obstacle.REQUIRES, reason=reason, cure=cure)
 

@@ -51,7 +51,7 @@ def test_a_version_is_put_off_told_and_taken_back(shell: Shell, site: Site) -> N
     assert (done.exit_code, done.stdout) == (0, "version 11.6.0 : reportée\n"), done.stderr
     assert [item["version"] for item in site.operations.automatic.put_off()] == ["11.6.0"]
     told = shell("auto", "status").stdout
-    assert f"Reportée jusqu'au {until:%d/%m/%Y} : 11.6.0 (clôture du PMSI), par " in told
+    assert f"Reportée, pas avant le {until:%d/%m/%Y} : 11.6.0 (clôture du PMSI), par " in told
     line = site.operations.web.audit(1)[0]
     assert (line.action, "clôture du PMSI" in line.detail) == ("version reportée", True)
     lifted = shell("auto", "put-off", "11.6", "--lift")  # spelt otherwise, and the same

@@ -23,7 +23,7 @@ RUN = RunFacts(now=NOW, installed="11.5.0", fresh_until=NOW + timedelta(days=2),
 STRANDED = Blocked(
     version="13.0.0",
     obstacle=Obstacle.REQUIRES,
-    reason="elle demande la plateforme 12.0 ou supérieure",
+    reason="elle demande une plateforme en version 12.0 ou supérieure",
     cure="Contactez le support.",
 )
 
@@ -86,12 +86,12 @@ def test_a_run_that_may_start() -> None:
         (
             replace(RUN, available=None, outlook=Outlook(blocked=STRANDED)),
             "available",
-            "version 13.0.0, elle demande la plateforme 12.0 ou supérieure",
+            "version 13.0.0, elle demande une plateforme en version 12.0 ou supérieure",
         ),
         (
             replace(RUN, outlook=Outlook(path=("11.6.0",), blocked=STRANDED)),
             "available",
-            "version 11.6.0 disponible ; version 13.0.0, elle demande la plateforme 12.0 ou supérieure",
+            "version 11.6.0 disponible ; version 13.0.0, elle demande une plateforme en version 12.0 ou supérieure",
         ),
         (
             replace(RUN, locked_versions={"11.6.0"}),

@@ -56,7 +56,7 @@ def test_the_way_leads_through_the_required_stops(offers: list[Offer], path: tup
 @pytest.mark.parametrize(
     ("offers", "obstacle", "words"),
     [
-        ([offer("13.0", requires=">=12.0")], Obstacle.REQUIRES, "12.0 ou supérieure"),
+        ([offer("13.0", requires=">=12.0")], Obstacle.REQUIRES, "une plateforme en version 12.0 ou supérieure"),
         ([offer("11.6"), offer("13.0", requires=">=12.0")], Obstacle.REQUIRES, "depuis 11.6"),
         ([offer("12.0", os=("rocky",))], Obstacle.SYSTEM, "rocky"),
         ([offer("12.0", os=("centos-8", "rocky"))], Obstacle.SYSTEM, "centos-8, rocky"),
@@ -81,7 +81,10 @@ def test_a_release_that_asks_for_a_newer_supervisor_is_left_and_told() -> None:
     assert (found.blocked.version, found.blocked.obstacle, found.blocked.waits) == ("12.0", Obstacle.SUPERVISOR, False)
     wanted = "elle demande le Superviseur en version 0.3.0 ou supérieure ; celui-ci est en 0.2.0"
     assert found.blocked.reason == wanted
-    assert "Mettez d'abord le Superviseur à jour" in found.blocked.cure
+    wanted = (
+        "Mettez d'abord le Superviseur à jour : téléchargez son archive dans l'Espace utilisateur, puis importez-la"
+    )
+    assert wanted in found.blocked.cure
     assert look(offers, replace(client, supervisor="0.3.0")).path == ("12.0",)
 
 
@@ -140,9 +143,30 @@ def test_what_an_administrator_put_off_is_left(put_off: PutOff, is_taken: bool) 
     outlook = look([offer("11.6")], CLIENT, Policy(server="s", now=NOW, put_off=[put_off]))
     assert (outlook.offer is not None) is is_taken
     if outlook.blocked:
-        assert "congés" in outlook.blocked.reason
-        assert "alice" in outlook.blocked.reason
+        until = ", pas avant le 02/06/2026," if put_off.until else " jusqu'à nouvel ordre"
+        assert outlook.blocked.reason == f"reportée{until} par alice : congés"
     assert look([offer("11.6")], CLIENT).offer is not None
+
+
+IMPORT = "éléchargez-la dans l'Espace utilisateur, puis importez-la (onglet Import)."
+WITHOUT_DELAY = f"pour l'installer sans attendre, t{IMPORT}"
+
+
+@pytest.mark.parametrize(
+    ("changes", "policy", "cure"),
+    [
+        ({}, {"put_off": [PutOff(version="11.6", reason="x", by="a")]}, f"Levez ce report ou, {WITHOUT_DELAY}"),
+        ({}, {"security_only": True}, f"T{IMPORT}"),
+        ({"held": "défaut"}, {}, "Attendez sa reprise ; s'il vous la faut avant, appelez le support."),
+        ({"rollout": (Share(percent=100, start=NOW + timedelta(days=1)),)}, {}, f"Rien à faire ; {WITHOUT_DELAY}"),
+    ],
+)
+def test_the_cure_of_a_release_that_waits_can_be_done(
+    changes: dict[str, Any], policy: dict[str, Any], cure: str
+) -> None:
+    blocked = look([offer("11.6", **changes)], CLIENT, Policy(server="s", now=NOW, **policy)).blocked
+    assert blocked is not None
+    assert (blocked.waits, blocked.cure) == (True, cure)
 
 
 def test_security_releases_alone() -> None:

@@ -87,6 +87,7 @@ def test_a_version_is_put_off_and_taken_back(site: Site, admin: Browser) -> None
     page = admin.get(response.headers["Location"].removeprefix("/superviseur/")).text
     assert "Paramètre enregistré." in page
     assert "clôture du PMSI" in page
+    assert "pas avant le " in page
     line = site.operations.web.audit(1)[0]
     assert (line.action, "clôture du PMSI" in line.detail) == ("version reportée", True)
     admin.post(REPORTS, data={"version": "11.6", "lift": "1"})

@@ -151,7 +151,7 @@ def test_an_archive_that_is_gone_gives_way_to_the_platforms(house: House) -> Non
 
 
 WITHHELD = {
-    "put off": "écartée jusqu'à nouvel ordre par alice : congés",
+    "put off": "reportée jusqu'à nouvel ordre par alice : congés",
     "held": "suspendue par l'éditeur : un défaut",
     "rollout": f"déploiement progressif, ouverte à ce serveur à partir du {MIDNIGHT + DAY:%d/%m/%Y}",
     "security only": "ce n'est pas une version de sécurité, et update.auto.disable vaut NON",

@@ -18,7 +18,7 @@ def test_a_version_that_was_put_off_is_left_at_night_and_taken_by_hand(house: Ho
     assert (last_run(house)["ok"], last_run(house)["update"]) == (True, None)
     document = house.view.document()
     available = next(row for row in document["run"] if row["rule"] == "available")
-    assert available["measured"] == f"version {NEW}, écartée jusqu'à nouvel ordre par alice : congés du service"
+    assert available["measured"] == f"version {NEW}, reportée jusqu'à nouvel ordre par alice : congés du service"
     assert document["put_off"] == [{"version": NEW, "reason": "congés du service", "by": "alice", "until": None}]
     assert house.ask(1, RunAutomaticUpdate.kind) == {"accepted": True, "message": "", "update_id": 1}
 
