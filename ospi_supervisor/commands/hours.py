@@ -7,6 +7,7 @@ from ospi_supervisor.commands.following import existing, wait_for_answer
 from ospi_supervisor.commands.updates import hour_in
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.requests import ANNOUNCE_MINUTES_MAX, LAST_NUMBER, Asker, Source
+from ospi_supervisor.domain.words import counted
 
 update_argument = click.argument("update_id", metavar="ID", type=click.IntRange(1, LAST_NUMBER))
 
@@ -48,6 +49,7 @@ def announce(invocation: Invocation, update_id: int, minutes: int, message: str)
     """Dire quand, et par quels mots, les utilisateurs sont prévenus de la mise à jour ID."""
     existing(invocation.operations, update_id)
     number = invocation.operations.hours.announce(update_id, minutes, message, Asker(invocation.person, Source.SHELL))
-    invocation.record_action("annonce changée", f"mise à jour {update_id}, {minutes} minutes avant, demande {number}")
+    ahead = counted(minutes, "minute", "minutes")
+    invocation.record_action("annonce changée", f"mise à jour {update_id}, {ahead} avant, demande {number}")
     wait_for_answer(invocation.operations, number)
     click.echo("Annonce changée.")

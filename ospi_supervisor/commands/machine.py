@@ -109,7 +109,8 @@ def verify_release(invocation: Invocation, as_json: bool) -> None:
         for item in differences:
             click.echo(f"{item.path!r} : {CHANGES[item.change.value]}")
     if differences:
-        raise RefusedError(f"la version installée diffère de son index en {len(differences)} endroits")
+        places = counted(len(differences), "endroit", "endroits")
+        raise RefusedError(f"la version installée diffère de son index en {places}")
     if not as_json:
         click.echo("La version installée est conforme à son index.")
 

@@ -27,6 +27,7 @@ from ospi_supervisor.domain.requests import (
 )
 from ospi_supervisor.domain.schedule import check_asked_in_time, check_start
 from ospi_supervisor.domain.settings import check_setting
+from ospi_supervisor.domain.words import counted
 from ospi_supervisor.engine import validation
 from ospi_supervisor.engine.unlocking import Unlocking
 from ospi_supervisor.engine.waiting import choose
@@ -190,7 +191,7 @@ class Requests:
         if update is None or update.status.is_final:
             raise RefusedError("cette mise à jour est inconnue ou terminée : il n'y a plus rien à annoncer")
         self.store.set_announcement(update.id, asked.minutes, asked.message)
-        when = f"{asked.minutes} minutes avant l'heure" if asked.minutes else "plus jamais"
+        when = f"{counted(asked.minutes, 'minute', 'minutes')} avant l'heure" if asked.minutes else "plus jamais"
         words = f"Annonce aux utilisateurs : {when} (par {by})."
         self._journal(update.id, _phase_of(update), Level.INFO, words, now, EventKind.HOUR)
         return update.id

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response
 
+from ospi_supervisor.domain.words import counted
 from ospi_supervisor.errors import RefusedError
 from ospi_supervisor.web.auth import confirm_recent_sign_in
 from ospi_supervisor.web.context import asker, record_action, stored_number, wants_json, web
@@ -56,7 +57,8 @@ def announce(update_id: int) -> Answer:
         if minutes is None:
             raise RefusedError("dites combien de minutes avant l'heure prévenir les utilisateurs ; 0 : jamais")
         number = web().operations.hours.announce(update_id, minutes, request.form.get("message", ""), asker())
-        record_action("annonce changée", f"mise à jour {update_id}, {minutes} minutes avant, demande {number}")
+        ahead = counted(minutes, "minute", "minutes")
+        record_action("annonce changée", f"mise à jour {update_id}, {ahead} avant, demande {number}")
         return number
 
     return _answer(update_id, ask)

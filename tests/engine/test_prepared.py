@@ -123,6 +123,12 @@ def test_another_hour_is_chosen_before_and_after_the_refresh(day: Day) -> None:
     assert "Heure changée par bob" in "".join(day.bench.journal("info"))
 
 
+@pytest.mark.parametrize(("minutes", "words"), [(0, "plus jamais"), (1, "1 minute avant"), (60, "60 minutes avant")])
+def test_when_users_are_told_is_recorded_in_words(day: Day, minutes: int, words: str) -> None:
+    assert day.ask(2, "announce", update_id=1, minutes=minutes, message="")["accepted"]
+    assert f"Annonce aux utilisateurs : {words}" in "".join(day.bench.journal("info"))
+
+
 @pytest.mark.parametrize("at", ["do prerequisites", "did prerequisites", "do backup", "did backup"])
 def test_a_kill_while_it_is_refreshed_loses_nothing(day: Day, at: str) -> None:
     """The preparation itself is not done again, nor is anything that users feel done before the hour."""

@@ -13,6 +13,7 @@ from ospi_supervisor.archive.trust import Trust
 from ospi_supervisor.config.tables import Config, named_paths
 from ospi_supervisor.deployment.adapters import Adapters
 from ospi_supervisor.domain.findings import Grade
+from ospi_supervisor.domain.words import counted
 from ospi_supervisor.system.clock import utc_now
 
 SOON = timedelta(days=30)
@@ -42,7 +43,7 @@ def _told(what: str, ends: datetime, remedy: str, expired: Grade = Grade.ERROR) 
     if left <= timedelta(0):
         return expired, f"{what} : expiré depuis le {day} ; {remedy}"
     if left <= SOON:
-        return Grade.WARNING, f"{what} : expire le {day}, dans {max(left.days, 0)} jours ; {remedy}"
+        return Grade.WARNING, f"{what} : expire le {day}, dans {counted(max(left.days, 0), 'jour', 'jours')} ; {remedy}"
     return Grade.OK, f"{what} : bon jusqu'au {day}"
 
 
