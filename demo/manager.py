@@ -160,9 +160,9 @@ class Demo:
         unlock_code = _command("ospi-release", "unlock-code", "--key", self._layout.support_key, "DEMANDE")
         return f"""
 La démonstration est prête :  {self._url}/
-La roue crantée mène au superviseur :  {self._supervisor_url}/
+La roue crantée mène au Superviseur :  {self._supervisor_url}/
 
-Comptes du superviseur (« {ADMINISTRATOR} » est administrateur, « {USER} » ne l'est pas) :
+Comptes du Superviseur (« {ADMINISTRATOR} » est administrateur, « {USER} » ne l'est pas) :
 {accounts}
 
 Archives à importer, dans cet ordre : « failing_rehearsal » échoue en répétition, et les utilisateurs n'en voient rien ;

@@ -30,10 +30,10 @@ def recover(runner: Runner) -> None:
     crashed = record.statuses[phase] in (PhaseStatus.DOING, PhaseStatus.UNDOING)
     if crashed:
         record.count_attempt()
-        record.journal(phase, Level.WARNING, f"Reprise après une interruption pendant la phase « {rule.title} ».")
+        record.journal(phase, Level.WARNING, f"Reprise après une interruption pendant l'étape « {rule.title} ».")
     else:
         where = "pendant" if record.statuses[phase] is PhaseStatus.PENDING else "après"
-        record.journal(phase, Level.INFO, f"Reprise {where} la phase « {rule.title} ».")
+        record.journal(phase, Level.INFO, f"Reprise {where} l'étape « {rule.title} ».")
     try:
         runner.registry.before_recovery(rule.services_stopped)
     except Exception as error:
@@ -41,7 +41,7 @@ def recover(runner: Runner) -> None:
         _exhausted(runner, phase, f"la reprise a échoué : {in_words(error)}")
         return
     if record.attempts > MAX_ATTEMPTS:
-        _exhausted(runner, phase, f"interrompue {record.attempts} fois pendant la phase « {rule.title} »")
+        _exhausted(runner, phase, f"interrompue {record.attempts} fois pendant l'étape « {rule.title} »")
     elif record.failed_phase is not None:
         runner.back()
     elif phase is Phase.VALIDATE:
@@ -49,7 +49,7 @@ def recover(runner: Runner) -> None:
     elif rule.recovery is Recovery.AGAIN:
         runner.forward(_next(runner))
     elif rule.recovery is Recovery.ROLL_BACK:
-        words = f"le service ou le serveur s'est interrompu pendant la phase « {rule.title} »"
+        words = f"le service ou le serveur s'est interrompu pendant l'étape « {rule.title} »"
         runner.turn_back(phase, PlatformError(words))
     elif record.statuses[Phase.REOPEN] is not PhaseStatus.DONE:  # a phase before it that was added since is past
         runner.reopen(again=True)

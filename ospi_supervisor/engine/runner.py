@@ -121,7 +121,7 @@ class Runner:
         if isinstance(error, CancelledError | NotOpenedError):
             self.record.journal(phase, Level.WARNING, sentence(error))
         else:
-            self.record.journal(phase, Level.ERROR, f"Échec de la phase « {rule_of(phase).title} ». {sentence(error)}")
+            self.record.journal(phase, Level.ERROR, f"Échec de l'étape « {rule_of(phase).title} ». {sentence(error)}")
         self.back()
 
     def back(self) -> None:
@@ -243,7 +243,7 @@ class Runner:
         logger.warning("update %s: %s failed while the machine stops", self.record.update_id, phase, exc_info=error)
         title = rule_of(phase).title
         self.record.journal(
-            phase, Level.WARNING, f"Le serveur s'arrête pendant la phase « {title} » ; la suite à son redémarrage."
+            phase, Level.WARNING, f"Le serveur s'arrête pendant l'étape « {title} » ; la suite à son redémarrage."
         )
         self.run.close()
         time.sleep(self.retry_pause)  # the worker's own end is on its way: the update is not taken up again before

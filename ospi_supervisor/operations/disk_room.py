@@ -14,7 +14,7 @@ def check_room(folder: Path, size: int) -> None:
     """RefusedError `no_room` where `folder` has less than `size` bytes free."""
     if size > shutil.disk_usage(folder).free:
         raise RefusedError(
-            f"il n'y a pas la place de recevoir cette archive ({words.size(size)}) sur le disque du superviseur"
+            f"il n'y a pas la place de recevoir cette archive ({words.size(size)}) sur le disque du Superviseur"
             f" ({folder}) ; libérez de l'espace puis recommencez",
             code="no_room",
         )
@@ -32,6 +32,6 @@ def refusing_what_the_disk_refuses(folder: Path) -> Iterator[None]:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise RefusedError(
-            f"le disque du superviseur ({folder}) est plein ; libérez de l'espace, puis reprenez l'envoi",
+            f"le disque du Superviseur ({folder}) est plein ; libérez de l'espace, puis reprenez l'envoi",
             code="no_room",
         ) from error

@@ -50,7 +50,7 @@ class ReleaseHooks:
                 room.look()
                 if room.full is not None:
                     raise PlatformError(
-                        f"plus d'espace sur le disque de {room.full} pendant un script de la version ; libérez-en,"
+                        f"plus d'espace sur le disque de {room.full} pendant un programme de la version ; libérez-en,"
                         f" puis recommencez ({error})"
                     ) from error
                 raise
@@ -122,9 +122,9 @@ class ReleaseHooks:
 def _check_only_renewed(parent: Path, before: set[Path], folders: list[Path], account: int) -> None:
     """HookError where `parent` holds what it did not, or a writable folder is no folder of the account's any more."""
     if added := sorted(set(parent.iterdir()) - before):
-        raise HookError(f"le script a écrit hors des dossiers que le manifeste lui ouvre : {str(added[0])!r}")
+        raise HookError(f"le programme a écrit hors des dossiers que le manifeste lui ouvre : {str(added[0])!r}")
     for folder in folders:
         if folder.parent == parent:
             found = folder.lstat() if os.path.lexists(folder) else None
             if found is None or not stat.S_ISDIR(found.st_mode) or found.st_uid != account:
-                raise HookError(f"le script n'a pas laissé de dossier {str(folder)!r}, que le manifeste lui ouvre")
+                raise HookError(f"le programme n'a pas laissé de dossier {str(folder)!r}, que le manifeste lui ouvre")

@@ -35,7 +35,7 @@ class Announced:
 
     def undo(self, run: Run) -> None:
         """The work's undo."""
-        self.work.undo(self._announcing(run, "Retour à la version précédente", _unknown))
+        self.work.undo(self._announcing(run, "Retour à l'ancienne version", _unknown))
 
     def _announcing(self, run: Run, title: str, expected_end: Estimate) -> "_AnnouncingRun":
         announcing = _AnnouncingRun(run, self.phase, title, self.switch, expected_end)

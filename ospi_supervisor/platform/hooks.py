@@ -54,7 +54,7 @@ def run_hook(
         process = spawn([executable], account=account, cwd=cwd, output=subprocess.PIPE, env=env, mark=mark)
     except OSError as error:
         kind = PlatformError if error.errno in THE_MACHINES else HookError
-        raise kind(f"le script {executable.name} ne peut pas être lancé : {error.strerror}") from error
+        raise kind(f"le programme {executable.name} ne peut pas être lancé : {error.strerror}") from error
     with _pipe_of(process) as pipe:  # closed, never read to its end: what a hook started may hold it open
         try:
             _follow(process, pipe.fileno(), output, executable.name, timeout, beat)
@@ -64,7 +64,7 @@ def run_hook(
             kill_marked(mark)
     if process.returncode != 0:
         raise HookError(
-            f"le script {executable.name} a échoué ({exit_in_words(process.returncode)}){output.last_words()}"
+            f"le programme {executable.name} a échoué ({exit_in_words(process.returncode)}){output.last_words()}"
         )
 
 
@@ -101,7 +101,7 @@ def _follow(
                 output.tick()
                 next_beat = now + BEAT_SECONDS
             if now > deadline:
-                raise HookError(f"le script {name} a dépassé sa limite de {timeout:g} secondes{output.last_words()}")
+                raise HookError(f"le programme {name} a dépassé sa limite de {timeout:g} secondes{output.last_words()}")
             data = _read(pipe)
             if data:
                 output.feed(data)

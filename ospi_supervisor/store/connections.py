@@ -52,7 +52,7 @@ def naming_writes(path: Path) -> Iterator[None]:
         yield
     except OperationalError as error:
         advice = advice_on(error, f"libérez de l'espace sur le disque qui porte {path.parent}")
-        raise StateError(f"l'état du superviseur ne peut pas être écrit ({first(error)}) ; {advice}") from error
+        raise StateError(f"l'état du Superviseur ne peut pas être écrit ({first(error)}) ; {advice}") from error
 
 
 def advice_on(error: BaseException, otherwise: str) -> str:

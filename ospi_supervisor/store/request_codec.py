@@ -24,5 +24,5 @@ def decode(kind: str, payload: object) -> Asked:
     try:
         asked: Asked = msgspec.convert(payload, _BY_KIND[kind])
     except (msgspec.ValidationError, OverflowError) as error:
-        raise RefusedError(f"demande illisible ({error}) ; recommencez-la depuis le superviseur") from error
+        raise RefusedError(f"demande illisible ({error}) ; recommencez-la depuis le Superviseur") from error
     return asked

@@ -79,7 +79,7 @@ def _csrf(error: CSRFError) -> Response:
         return refusal(
             400,
             "cookies",
-            "ce navigateur ne renvoie pas le cookie du superviseur, sans lequel il ne peut pas vous reconnaître ;"
+            "ce navigateur ne renvoie pas le cookie du Superviseur, sans lequel il ne peut pas vous reconnaître ;"
             " autorisez les cookies pour cette adresse, puis recommencez",
         )
     return refusal(400, "csrf", "le formulaire a expiré ; rechargez la page et recommencez")

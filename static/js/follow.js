@@ -12,9 +12,9 @@ const POLL_EVERY = 2000;
 const REFRESH_EVERY = 30000;
 const OUTPUT_LINES = 200, DRAW_EVERY = 100;
 const SIGNED_OUT = "Votre session est terminée : cette page n'est plus à jour. Rechargez-la pour vous reconnecter.";
-const SILENT = "Le superviseur ne répond pas pour l'instant ; nouvel essai.";
+const SILENT = "Le Superviseur ne répond pas pour l'instant ; nouvel essai.";
 const GOES_ON = " La mise à jour continue.";
-const CUT = `La liaison avec le superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`;
+const CUT = `La liaison avec le Superviseur est interrompue ; elle reprend d'elle-même.${GOES_ON}`;
 const BEAT = 10000; // the server's heartbeat
 const ANSWER = 20000;
 const HALF_OPEN = 2.2 * BEAT; // a line on which nothing comes any more, though nothing says that it is cut

@@ -48,8 +48,8 @@ export const HTML = { Accept: "application/json, text/html;q=0.9" };
 export class Intercepted extends Error {
   constructor(status) {
     super(status >= 500
-      ? "Le superviseur ne répond pas pour l'instant"
-      : `Un équipement du réseau (filtre web ou proxy) répond à la place du superviseur (${status}) ; s'il persiste,`
+      ? "Le Superviseur ne répond pas pour l'instant"
+      : `Un équipement du réseau (filtre web ou proxy) répond à la place du Superviseur (${status}) ; s'il persiste,`
         + " demandez à votre service informatique de laisser passer cette adresse");
     this.status = status;
   }

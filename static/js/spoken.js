@@ -3,7 +3,7 @@
 
 import { typeset } from "./words.js";
 
-const IS_BACK = "La liaison avec le superviseur est rétablie.";
+const IS_BACK = "La liaison avec le Superviseur est rétablie.";
 let lost = false; // the line, as far as was told
 
 /** Told once, however often it is said. */

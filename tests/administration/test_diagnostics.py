@@ -62,8 +62,8 @@ def write_log(site: Site, number: int, text: str) -> None:
 
 def test_with_the_platform_down_the_bundle_tells_what_is_wrong(site: Site) -> None:
     number = site.update(UpdateStatus.ROLLED_BACK)
-    site.engine.set_failure(number, Phase.MIGRATE, "le script 20-schema a échoué")
-    site.event(number, "log", Phase.MIGRATE, level="error", message="Échec de la phase « Migration ».")
+    site.engine.set_failure(number, Phase.MIGRATE, "le programme 20-schema a échoué")
+    site.event(number, "log", Phase.MIGRATE, level="error", message="Échec de l'étape « Migration ».")
     site.event(number, "log", Phase.MIGRATE, level="output", message="une ligne parmi un million")
     write_log(site, number, "ALTER TABLE sejours\n")
     parts = bundle(site)
@@ -72,8 +72,8 @@ def test_with_the_platform_down_the_bundle_tells_what_is_wrong(site: Site) -> No
     assert json.loads(parts["machine.json"])["memory"] > 0
     assert json.loads(parts["etat.json"])["worker"] == "down"
     assert (parts["base-engine.txt"], parts["base-web.txt"]) == ("ok", "ok")
-    assert json.loads(parts["mises-a-jour.json"])[0]["failure"] == "le script 20-schema a échoué"
-    assert "Échec de la phase « Migration »." in parts["journaux.txt"]
+    assert json.loads(parts["mises-a-jour.json"])[0]["failure"] == "le programme 20-schema a échoué"
+    assert "Échec de l'étape « Migration »." in parts["journaux.txt"]
     assert "une ligne parmi un million" not in parts["journaux.txt"]
     assert parts[f"logs/update-{number}.log"] == "ALTER TABLE sejours\n"
     found = {item["check"]: item["level"] for item in json.loads(parts["controles.json"])}

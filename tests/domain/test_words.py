@@ -18,6 +18,6 @@ def test_singular_and_plural(count: int, shown: str) -> None:
     assert counted(count, "fichier", "fichiers") == shown
 
 
-@pytest.mark.parametrize("text", ["échec du script 20-schema", "échec du script 20-schema."])
+@pytest.mark.parametrize("text", ["échec du programme 20-schema", "échec du programme 20-schema."])
 def test_a_sentence_ends_with_one_stop(text: str) -> None:
-    assert sentence(text) == "Échec du script 20-schema."
+    assert sentence(text) == "Échec du programme 20-schema."

@@ -74,7 +74,7 @@ def test_what_the_machine_does_locks_only_from_maintenance_on(bench: Bench, phas
 
 
 def hook_fails(_run: Run) -> None:
-    raise HookError("le script 10-venv a échoué (code 1)")
+    raise HookError("le programme 10-venv a échoué (code 1)")
 
 
 @pytest.mark.parametrize("killed", [None, "undo stage", "undo verify"])
@@ -251,7 +251,7 @@ def test_a_phase_that_fails_is_told_with_its_name_and_the_reason(bench: Bench, p
     states = [data["status"] for kind, data in bench.events() if kind == "phase" and data["phase"] == phase]
     assert states == ["doing", "failed", "undoing", "undone"]
     errors = [data for kind, data in bench.events() if kind == "log" and data["level"] == "error"]
-    words = f"Échec de la phase « {rule_of(phase).title} ». Panne provoquée."
+    words = f"Échec de l'étape « {rule_of(phase).title} ». Panne provoquée."
     assert [(data["phase"], data["message"]) for data in errors] == [(phase, words)]
 
 

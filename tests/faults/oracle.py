@@ -269,7 +269,7 @@ def _journal(world: World, update: dict[str, Any]) -> Iterator[str]:
     if unfinished := [row for row in update["phases"] if row["status"] in ("doing", "undoing")]:
         yield f"phases left at work: {unfinished}"
     locked = [lock["version"] for lock in locks if lock["update_id"] == update["id"]]
-    hook_failed = update["failed_phase"] == "stage" and (update["failure"] or "").startswith("le script")
+    hook_failed = update["failed_phase"] == "stage" and (update["failure"] or "").startswith("le programme")
     must_lock = status.value in ("rolled_back", "intervention") or hook_failed
     at_ease = sent_back and not earlier  # a way back that failed locks, and stays locked once it was taken up again
     if (locked == [update["to"]]) != (must_lock and not at_ease):

@@ -31,7 +31,7 @@ test("a lost line is told once, whatever is shown of it, and so is its return", 
   sayBack(notice);
   sayBack(notice);
   assert.equal(notice.hidden, true);
-  assert.deepEqual(heard, ["Interrompue", "La liaison avec le superviseur est rétablie."]);
+  assert.deepEqual(heard, ["Interrompue", "La liaison avec le Superviseur est rétablie."]);
 });
 
 test("what is urgent is told all the same", () => {

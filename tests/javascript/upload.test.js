@@ -160,7 +160,7 @@ test("an answer of something on the way is told as what it is", async () => {
     return true;
   };
   await upload.run(() => {});
-  assert.ok(states.some(({ error }) => error?.includes("à la place du superviseur")));
+  assert.ok(states.some(({ error }) => error?.includes("à la place du Superviseur")));
 });
 
 test("a browser that denies storage sends all the same", async () => {

@@ -98,7 +98,7 @@ def test_what_becomes_of_a_cancellation_is_shown(site: Site, admin: Browser) -> 
 def test_a_failure_says_what_happened_and_what_to_do(site: Site, admin: Browser) -> None:
     number = site.update()
     site.phase(number, Phase.VERIFY, PhaseStatus.DONE)
-    site.engine.set_failure(number, Phase.MIGRATE, "le script 20-schema a échoué")
+    site.engine.set_failure(number, Phase.MIGRATE, "le programme 20-schema a échoué")
     site.engine.set_phase(number, Phase.MIGRATE, status=PhaseStatus.UNDONE)
     site.engine.lock_version("portail-bi", "11.6.0", number, now())
     site.engine.finish(number, UpdateStatus.ROLLED_BACK, now())
@@ -106,7 +106,7 @@ def test_a_failure_says_what_happened_and_what_to_do(site: Site, admin: Browser)
     for words in (
         "la plateforme est revenue à l'ancienne version",
         "Migration des données",
-        "Le script 20-schema a échoué.",
+        "Le programme 20-schema a échoué.",
         "Ne relancez pas cette mise à jour",
         "support@ospi.fr",
         "échouée, puis annulée",

@@ -16,7 +16,7 @@ from tests.web.following import end
 pytestmark = [pytest.mark.full, pytest.mark.system]
 
 GOOD = (Phase.STAGE, Phase.BACKUP, Phase.MAINTENANCE, Phase.MIGRATE)
-LINE_LOST = "La liaison avec le superviseur est interrompue ; elle reprend d'elle-même. La mise à jour continue."
+LINE_LOST = "La liaison avec le Superviseur est interrompue ; elle reprend d'elle-même. La mise à jour continue."
 ON_ITS_WAY = "La demande est transmise au service de mise à jour…"
 """Spoken where the page that waits is loaded after the reader has begun to listen to it, else read with that page."""
 
@@ -27,7 +27,7 @@ WANTED = [
     "La mise à jour a réussi.",
     rule_of(Phase.MIGRATE).title,
     LINE_LOST,
-    "La liaison avec le superviseur est rétablie.",
+    "La liaison avec le Superviseur est rétablie.",
     "La plateforme revient à l'ancienne version.",
     "La mise à jour a échoué ; la plateforme est revenue à l'ancienne version.",
 ]

@@ -19,7 +19,7 @@ CODE = encode_code(bytes(range(64)))
 def failed(site: Site, status: UpdateStatus = UpdateStatus.ROLLED_BACK) -> int:
     """An update that failed in `migrate`, with its lock."""
     number = site.update(to="11.5.9")
-    site.engine.set_failure(number, Phase.MIGRATE, "le script 20-schema a échoué")
+    site.engine.set_failure(number, Phase.MIGRATE, "le programme 20-schema a échoué")
     site.engine.set_phase(number, Phase.MIGRATE, status=PhaseStatus.UNDONE)
     site.engine.lock_version("portail-bi", "11.5.9", number, now())
     site.engine.finish(number, status, now())
@@ -54,7 +54,7 @@ def test_a_failure_says_all_that_there_is_to_know_and_to_do(site: Site, admin: B
     for expected in (
         "la plateforme est revenue à l'ancienne version",
         "Migration des données",
-        "Le script 20-schema a échoué.",
+        "Le programme 20-schema a échoué.",
         "L'ancienne version a été rouverte à tous",
         "04 26 10 06 36",
         "support@ospi.fr",

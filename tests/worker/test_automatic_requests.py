@@ -56,7 +56,7 @@ def test_one_whose_end_cannot_be_noted_is_no_longer_at_work(house: House, monkey
 
     def note_what_fits(**changes: Any) -> None:
         if changes == {"activity": None}:
-            raise StateError("l'état du superviseur ne peut pas être écrit")
+            raise StateError("l'état du Superviseur ne peut pas être écrit")
         note(**changes)
 
     monkeypatch.setattr(house.store, "note", note_what_fits)
