@@ -24,11 +24,17 @@ def user() -> None:
 
 
 @user.command()
-@click.argument("name")
-@click.option("--group", "groups", multiple=True, help='Un groupe, comme "administration system" ; peut être répété.')
+@click.argument("name", metavar="NOM")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="GROUPE",
+    help='Un groupe, comme "administration system" ; peut être répété.',
+)
 @pass_invocation
 def add(invocation: Invocation, name: str, groups: tuple[str, ...]) -> None:
-    """Ajouter le compte NAME ; son mot de passe vient de l'entrée standard."""
+    """Ajouter le compte NOM ; son mot de passe vient de l'entrée standard."""
     invocation.accounts.add(name, read_password(), groups, datetime.now(UTC))
     of_groups = f"groupes : {', '.join(groups) or 'aucun'}"
     invocation.record_action("compte ajouté", f"{name} ({of_groups})")
@@ -41,10 +47,10 @@ def add(invocation: Invocation, name: str, groups: tuple[str, ...]) -> None:
 
 
 @user.command()
-@click.argument("name")
+@click.argument("name", metavar="NOM")
 @pass_invocation
 def password(invocation: Invocation, name: str) -> None:
-    """Changer le mot de passe de NAME ; il vient de l'entrée standard. Ses sessions prennent fin."""
+    """Changer le mot de passe de NOM ; il vient de l'entrée standard. Ses sessions prennent fin."""
     invocation.accounts.set_password(name, read_password())
     invocation.record_action("mot de passe changé", name)
     click.echo(f"Mot de passe de {name} changé.")
@@ -76,12 +82,12 @@ def list_command(invocation: Invocation, as_json: bool) -> None:
 
 
 @user.command()
-@click.argument("name")
+@click.argument("name", metavar="NOM")
 @yes_option
 @pass_invocation
 def remove(invocation: Invocation, name: str, yes: bool) -> None:
-    """Retirer le compte NAME ; ses sessions prennent fin."""
-    confirm(yes)
+    """Retirer le compte NOM ; ses sessions prennent fin."""
+    confirm(yes, f"Le compte {name} sera retiré, et ses sessions prendront fin.")
     invocation.accounts.remove(name)
     invocation.record_action("compte retiré", name)
     click.echo(f"Compte {name} retiré.")

@@ -74,8 +74,10 @@ def run(invocation: Invocation, as_json: bool) -> None:
 
 @auto.command(name="put-off")
 @click.argument("version")
-@click.option("--reason", default="", help="Pourquoi ; inscrit dans la traçabilité.")
-@click.option("--days", type=click.IntRange(min=1, max=LONGEST_DAYS), help="Durée ; sinon jusqu'à nouvel ordre.")
+@click.option("--reason", metavar="RAISON", default="", help="Pourquoi ; inscrit dans la traçabilité.")
+@click.option(
+    "--days", metavar="JOURS", type=click.IntRange(min=1, max=LONGEST_DAYS), help="Durée ; sinon jusqu'à nouvel ordre."
+)
 @click.option("--lift", is_flag=True, help="Lève le report.")
 @pass_invocation
 def put_off(invocation: Invocation, version: str, reason: str, days: int | None, lift: bool) -> None:
@@ -94,7 +96,7 @@ def put_off(invocation: Invocation, version: str, reason: str, days: int | None,
 
 @auto.command(name="set")
 @click.argument("name", type=click.Choice(list(SETTINGS)))
-@click.argument("value")
+@click.argument("value", metavar="VALEUR")
 @pass_invocation
 def set_value(invocation: Invocation, name: str, value: str) -> None:
     """Changer un paramètre, comme dans « Paramètres » : update.auto.disable, update.auto.security, update.channel."""

@@ -191,11 +191,11 @@ def restore(invocation: Invocation, snapshot_id: str, without_safety: bool, yes:
 
 @backup.command()
 @click.argument("snapshot_id", metavar="ID")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", metavar="FICHIER", type=click.Path(path_type=Path))
 @json_option
 @pass_invocation
 def export(invocation: Invocation, snapshot_id: str, file: Path, as_json: bool) -> None:
-    """Écrire la sauvegarde ID en un seul FILE.tar, lisible par tout outil."""
+    """Écrire la sauvegarde ID en un seul FICHIER.tar, lisible par tout outil."""
     what = f"{snapshot_id} vers {file}"
     left = f"export interrompu ; {file} n'est pas gardé, et la sauvegarde est comme avant"
     with invocation.recording_failure("export de sauvegarde non abouti", what), told_if_interrupted(lambda: left):

@@ -24,6 +24,7 @@ from ospi_supervisor.errors import (
     printable_json,
 )
 from ospi_supervisor.system.clock import utc_now
+from ospi_supervisor.system.console import is_agreed
 
 # What a command needs is loaded when it asks for it: `--help` loads none of it, `status` only what reads.
 if TYPE_CHECKING:
@@ -169,13 +170,25 @@ yes_option: Callable[[Any], Any] = click.option(
 )
 
 
-def confirm(yes: bool) -> None:
+def confirm(yes: bool, consequence: str = "") -> None:
     """Have what destroys something confirmed: at the terminal or, where there is none, by `--yes`. RefusedError."""
     if yes:
         return
     if not sys.stdin.isatty():
         raise RefusedError("il n'y a pas de terminal où confirmer ; ajoutez --yes si c'est bien ce que vous voulez")
-    click.confirm("Continuer ?", abort=True)
+    if consequence:
+        click.echo(consequence)
+    if not is_agreed():
+        raise click.Abort
+
+
+unasked_option: Callable[[Any], Any] = click.option("--yes", "-y", is_flag=True, help="Sans demander confirmation.")
+
+
+def confirm_at_terminal(consequence: str, yes: bool) -> None:
+    """Have what cannot be taken back confirmed where there is a terminal; scripts, which have none, are not stopped."""
+    if sys.stdin.isatty():
+        confirm(yes, consequence)
 
 
 def print_json(document: Any) -> None:

@@ -41,9 +41,13 @@ def start(invocation: Invocation, update_id: int) -> None:
 @click.command()
 @update_argument
 @click.option(
-    "--minutes", required=True, type=click.IntRange(0, ANNOUNCE_MINUTES_MAX), help="Avant l'heure ; 0 : jamais."
+    "--minutes",
+    metavar="MINUTES",
+    required=True,
+    type=click.IntRange(0, ANNOUNCE_MINUTES_MAX),
+    help="Avant l'heure ; 0 : jamais.",
 )
-@click.option("--message", default="", help="Ce que le bandeau dit de plus que l'heure.")
+@click.option("--message", metavar="TEXTE", default="", help="Ce que le bandeau dit de plus que l'heure.")
 @pass_invocation
 def announce(invocation: Invocation, update_id: int, minutes: int, message: str) -> None:
     """Dire quand, et par quels mots, les utilisateurs sont prévenus de la mise à jour ID."""

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import click
 
-from ospi_supervisor.commands.context import Invocation, json_option, pass_invocation, print_json
+from ospi_supervisor.commands.context import (
+    Invocation,
+    confirm_at_terminal,
+    json_option,
+    pass_invocation,
+    print_json,
+    unasked_option,
+)
 from ospi_supervisor.domain.command_line import command_line
 from ospi_supervisor.domain.findings import Finding, Grade
 from ospi_supervisor.domain.proxies import KINDS, Kind
@@ -82,7 +89,12 @@ def _engine(invocation: Invocation) -> tuple[Grade, str]:
 
 @click.command()
 @click.argument("version")
-@click.option("--writable", multiple=True, help="Un dossier de la version où la plateforme écrit ; peut être répété.")
+@click.option(
+    "--writable",
+    multiple=True,
+    metavar="DOSSIER",
+    help="Un dossier de la version où la plateforme écrit ; peut être répété.",
+)
 @json_option
 @pass_invocation
 def adopt(invocation: Invocation, version: str, writable: tuple[str, ...], as_json: bool) -> None:
@@ -144,9 +156,12 @@ def maintenance_on(invocation: Invocation, force: bool) -> None:
 
 @maintenance.command("off")
 @click.option("--force", is_flag=True, help="Même pendant une mise à jour ; ce sera tracé.")
+@unasked_option
 @pass_invocation
-def maintenance_off(invocation: Invocation, force: bool) -> None:
+def maintenance_off(invocation: Invocation, force: bool, yes: bool) -> None:
     """Retirer la page."""
+    if force:
+        confirm_at_terminal("La plateforme sera montrée aux utilisateurs, même au milieu d'une mise à jour.", yes)
     _switch(invocation, False, force)
 
 
@@ -176,10 +191,12 @@ def proxy(invocation: Invocation, server: Kind) -> None:
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False)
+@click.argument(
+    "folder", metavar="[DOSSIER]", type=click.Path(exists=True, file_okay=False, path_type=Path), required=False
+)
 @pass_invocation
 def systemd(invocation: Invocation, folder: Path | None) -> None:
-    """Écrire les unités systemd dans FOLDER, ou les montrer."""
+    """Écrire les unités systemd dans DOSSIER, ou les montrer."""
     for name, text in invocation.administration.systemd_units(invocation.config_path.resolve()).items():
         if folder is None:
             click.echo(f"# {name}\n{text}")

@@ -15,10 +15,10 @@ def self_command() -> None:
 
 
 @self_command.command("units")
-@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("folder", metavar="DOSSIER", type=click.Path(file_okay=False, path_type=Path))
 @pass_invocation
 def units(invocation: Invocation, folder: Path) -> None:
-    """Écrire les unités de cette version dans FOLDER, et n'ouvrir aucune base."""
+    """Écrire les unités de cette version dans DOSSIER, et n'ouvrir aucune base."""
     folder.mkdir(exist_ok=True)
     for name, text in invocation.administration.systemd_units(invocation.config_path.resolve()).items():
         (folder / name).write_text(text, encoding="utf-8")

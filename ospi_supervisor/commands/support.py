@@ -69,10 +69,10 @@ def resume(invocation: Invocation, update_id: int, wait: bool) -> None:
 
 
 @click.command()
-@click.argument("file", metavar="FILE.zip", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", metavar="FICHIER.zip", type=click.Path(dir_okay=False, path_type=Path))
 @pass_invocation
 def diagnostics(invocation: Invocation, file: Path) -> None:
-    """Réunir dans FILE.zip ce que le support demande, sans aucun secret ; même plateforme et service web arrêtés."""
+    """Réunir dans FICHIER.zip ce que le support demande, sans aucun secret ; même plateforme et service web arrêtés."""
     try:
         write_atomically(file.absolute(), invocation.diagnostics.bundle(), mode=0o600)
     except OSError as error:

@@ -32,7 +32,7 @@ NOT_RECEIVED = "interrompu ; l'archive n'a pas été reçue entière, et rien n'
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", metavar="FICHIER", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--notice-read", is_flag=True, help="J'ai lu la notice (tar -xf FICHIER notice.pdf).")
 @click.option("--prepare", is_flag=True, help="Préparer maintenant, et ne basculer qu'à l'heure de --switch-at.")
 @click.option("--switch-at", metavar="HEURE", help="Heure de la bascule : 2026-11-30T22:00, heure du serveur.")
@@ -50,7 +50,7 @@ def import_command(
     validate: bool,
     wait: bool,
 ) -> None:
-    """Installer l'archive FILE, comme le fait l'onglet Import."""
+    """Installer l'archive FICHIER, comme le fait l'onglet Import."""
     terms = replace(_terms(prepare, switch_at, start_at), validate=validate)
     opened = _opened(file)  # before this process becomes the web account, which may not be able to
     operations = invocation.operations

@@ -2,7 +2,7 @@
 
 import click
 
-from ospi_supervisor.commands.context import Invocation, pass_invocation
+from ospi_supervisor.commands.context import Invocation, confirm_at_terminal, pass_invocation, unasked_option
 from ospi_supervisor.commands.following import existing, wait_for_answer
 from ospi_supervisor.domain.requests import LAST_NUMBER, Asker, Source
 from ospi_supervisor.errors import RefusedError
@@ -25,14 +25,17 @@ def open_command(invocation: Invocation, update_id: int) -> None:
 
 @click.command("go-back")
 @identifier
+@unasked_option
 @pass_invocation
-def go_back(invocation: Invocation, update_id: int) -> None:
+def go_back(invocation: Invocation, update_id: int, yes: bool) -> None:
     """Ramener l'ancienne version et ses données, à la place de celle qui attend sa validation.
 
     Tout ce qui a été écrit depuis l'interruption est perdu.
     """
     operations = invocation.operations
     existing(operations, update_id)
+    operations.validation.waiting(update_id)
+    confirm_at_terminal("Tout ce qui a été écrit depuis l'interruption sera perdu.", yes)
     request = operations.validation.go_back(update_id, Asker(invocation.person, Source.SHELL))
     invocation.record_action("retour à l'ancienne version demandé", f"mise à jour {update_id}, demande {request}")
     wait_for_answer(operations, request)

@@ -37,7 +37,6 @@ FRENCH = {
     "Did you mean {possibility}?": "Vouliez-vous dire {possibility} ?",
     "(Did you mean one of: {possibilities}?)": "(Vouliez-vous dire : {possibilities} ?)",
     "Error: The two entered values do not match.": "Les deux saisies diffèrent.",
-    "Error: invalid input": "Répondez y (oui) ou n (non).",
     "Error: {message}": "Erreur : {message}",
     "Got unexpected extra argument ({args})": "argument en trop : {args}",
     "Got unexpected extra arguments ({args})": "arguments en trop : {args}",
@@ -143,6 +142,20 @@ def _of_the_system(error: OSError) -> str:
     if error.errno not in _REASONS or not isinstance(error.filename, str | bytes):
         return in_words(error)
     return printable(f"{os.fsdecode(error.filename)} : {_REASONS[error.errno]}")
+
+
+def is_agreed() -> bool:
+    """Whether who is at the terminal wants to go on; without an answer, no."""
+    return bool(click.prompt("Continuer ? [o/N]", "n", value_proc=_means_yes, prompt_suffix=" : ", show_default=False))
+
+
+def _means_yes(answer: str) -> bool:
+    word = answer.strip().lower()
+    if word in ("o", "oui", "y", "yes"):
+        return True
+    if word in ("n", "non", "no"):
+        return False
+    raise click.BadParameter("répondez o (oui) ou n (non).")
 
 
 def read_password() -> str:

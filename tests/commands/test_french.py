@@ -1,6 +1,7 @@
 """What click says by itself is in French as well."""
 
 import ast
+import re
 from pathlib import Path
 
 import click
@@ -43,6 +44,28 @@ def test_wrong_usage_is_told_in_french(shell: Shell, arguments: list[str], words
     assert result.exit_code == 2
     assert words in result.stderr
     assert "Error" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("import", "[OPTIONS] FICHIER"),
+        ("user add", "--group GROUPE"),
+        ("user password", "[OPTIONS] NOM"),
+        ("user remove", "Retirer le compte NOM"),
+        ("adopt", "--writable DOSSIER"),
+        ("systemd", "[OPTIONS] [DOSSIER]"),
+        ("auto set", " VALEUR"),
+        ("auto put-off", "--reason RAISON"),
+        ("announce", "--minutes MINUTES"),
+        ("backup export", "[OPTIONS] ID FICHIER"),
+        ("diagnostics", "[OPTIONS] FICHIER.zip"),
+    ],
+)
+def test_what_a_command_takes_is_named_in_french(shell: Shell, command: str, words: str) -> None:
+    told = shell(*command.split(), "--help").stdout
+    assert words in told
+    assert not re.search(r"\b(FILE|NAME|FOLDER|VALUE|TEXT|INTEGER)\b", told)
 
 
 def test_help_is_in_french(shell: Shell) -> None:
