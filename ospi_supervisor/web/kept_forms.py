@@ -9,6 +9,31 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 NOT_KEPT = ("csrf_token", "password")
 MOST_CHARACTERS = 16_384
+LABELS = {
+    "code": "Code reçu du support",
+    "days": "Durée (jours)",
+    "message": "Message",
+    "minutes": "Minutes avant l'heure",
+    "name": "Paramètre",
+    "notice_read": "J'ai lu la notice",
+    "reason": "Raison",
+    "sauvegarde": "Sauvegarde",
+    "start_at": "Début à",
+    "switch_at": "Heure choisie",
+    "validate": "Valider avant d'ouvrir à tous",
+    "value": "Valeur",
+    "version": "Version",
+    "when": "Quand",
+}
+"""The fields of the forms, as they are named where they are filled in."""
+VALUES = {
+    ("notice_read", "1"): "oui",
+    ("validate", "1"): "oui",
+    ("when", "now"): "maintenant",
+    ("when", "switch"): "préparer maintenant, interrompre plus tard",
+    ("when", "start"): "tout commencer plus tard",
+}
+"""What was ticked or chosen, where the form has other words for it."""
 
 
 class KeptForm(NamedTuple):
@@ -16,6 +41,12 @@ class KeptForm(NamedTuple):
 
     path: str
     fields: list[tuple[str, str]]
+
+    @property
+    def shown(self) -> list[tuple[str, str]]:
+        """What was filled in, in the words of the form."""
+        filled = [(name, value) for name, value in self.fields if value]
+        return [(LABELS.get(name, name), VALUES.get((name, value), value)) for name, value in filled]
 
 
 def kept_form() -> str | None:

@@ -4,7 +4,9 @@ import html
 import re
 from typing import Any
 
+from demo.layout import REPOSITORY
 from ospi_supervisor.store.web_models import Session
+from ospi_supervisor.web.kept_forms import LABELS, NOT_KEPT, KeptForm
 from tests.support.site import PASSWORD, PREFIX, Browser, Site
 
 SETTING = {"name": "update.auto.disable", "value": "OUI"}
@@ -34,12 +36,31 @@ def test_a_form_that_came_too_late_is_sent_after_the_sign_in(site: Site, admin: 
     wrong = admin.sign_in("admin", "faux", kept=field(kept.text, "kept"))
     page = admin.sign_in("admin", kept=field(wrong.text, "kept"))
     assert field(page.text, "value") == "OUI"
+    assert "<li>Valeur" in page.text
     assert 'name="password"' not in page.text
     action = html.unescape(re.findall('action="([^"]*)"', page.text)[0])
     assert action == f"{PREFIX}/parametres/general"
     fields = SETTING | {"csrf_token": field(page.text, "csrf_token")}
     assert admin.client.post(action, data=fields).status_code == 303
     assert len(site.operations.web.requests_after(0)) == 1
+
+
+def test_what_was_filled_in_is_shown_in_the_words_of_the_form() -> None:
+    fields = [("when", "switch"), ("switch_at", "2026-11-30T22:00"), ("start_at", ""), ("notice_read", "1")]
+    assert KeptForm("/", fields).shown == [
+        ("Quand", "préparer maintenant, interrompre plus tard"),
+        ("Heure choisie", "2026-11-30T22:00"),
+        ("J'ai lu la notice", "oui"),
+    ]
+
+
+def test_every_field_of_a_form_has_its_words() -> None:
+    """But of those that are never kept: of the sign-in, of searches, of files, of what no person fills in."""
+    found: set[str] = set()
+    for path in (REPOSITORY / "templates").rglob("*.html"):
+        found |= set(re.findall(r'<(?:input|select|textarea)[^>]* name="(\w+)"', path.read_text(encoding="utf-8")))
+    never = {*NOT_KEPT, "archive", "au", "cherche", "du", "kept", "next", "resultat", "username", "voir"}
+    assert found - never == set(LABELS)
 
 
 def test_what_another_site_would_have_sent_is_not_offered(site: Site, admin: Browser) -> None:
