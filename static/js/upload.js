@@ -80,7 +80,7 @@ async function send(file) {
   byId("envoi-nom").textContent = file.name;
   byId("envoi").hidden = false;
   byId("inacheves")?.setAttribute("hidden", "");
-  byId("pause").hidden = byId("abandon").hidden = false;
+  byId("pause").hidden = byId("abandonner").open = false;
   show({ phase: "sending", sent: 0, size: file.size });
   try {
     await chosen.run(showCardOnce);

@@ -45,6 +45,13 @@ def tab_to(page: Page, selector: str) -> int:
     raise AssertionError(f"{selector} is not reached by {TABS} tabs")
 
 
+def give_up(page: Page) -> None:
+    """The upload at work, in two steps."""
+    page.locator("#abandonner summary").press("Enter")
+    expect(page.locator("#abandonner")).to_contain_text("il faudra tout renvoyer")
+    page.click("#abandon")
+
+
 def sign_in(page: Page) -> None:
     page.fill("[name=username]", "admin")
     page.fill("[name=password]", PASSWORD)

@@ -9,7 +9,7 @@ from ospi_supervisor.store.web_models import Session
 from tests.support.site import PASSWORD, Archives, now
 from tests.support.system import wait_until
 from tests.support.web_process import WebProcess
-from tests.web.browsing import CREATION, OURS, SLICES, choose, expect_complete, hold, wait_for
+from tests.web.browsing import CREATION, OURS, SLICES, choose, expect_complete, give_up, hold, wait_for
 
 pytestmark = pytest.mark.system
 
@@ -106,7 +106,7 @@ def test_an_upload_given_up_during_a_slice_goes_without_a_false_word(
     held = hold(page, SLICES, "PATCH", number=2)
     choose(page, archives.large)
     last = wait_for(page, held)
-    page.click("#abandon")
+    give_up(page)
 
     def is_gone() -> bool:
         page.wait_for_timeout(50)
@@ -133,15 +133,18 @@ def test_a_file_given_up_can_be_chosen_again(page: Page, archives: Archives) -> 
     held = hold(page, SLICES, "PATCH", number=2)
     choose(page, archives.large)
     wait_for(page, held)
-    page.click("#abandon")
+    give_up(page)
     expect(page.locator("#archive")).to_have_value("")
+    choose(page, archives.large)
+    expect(page.locator("#pause")).to_be_visible()
+    expect(page.locator("#abandon")).to_be_hidden()  # both steps, each time
 
 
 def test_an_upload_given_up_while_it_is_created_leaves_nothing(page: Page, web: WebProcess, archives: Archives) -> None:
     held = hold(page, CREATION, "POST")
     choose(page, archives.large)
     creation = wait_for(page, held)
-    page.click("#abandon")
+    give_up(page)
     with page.expect_response(lambda response: response.request.method == "DELETE"):
         creation.continue_()
     assert not web.site.operations.web.uploads()

@@ -254,8 +254,11 @@ def test_the_page_lists_what_can_be_gone_on_with(admin: Browser, archives: Archi
 
 def test_an_upload_that_is_shown_again_can_be_given_up(site: Site, admin: Browser, archives: Archives) -> None:
     upload = admin.upload(archives.good)
-    assert "Abandonner cet envoi" in admin.get(f"mises-a-jour/import?televersement={upload}").text
-    assert "Abandonner cet envoi" not in admin.get(f"mises-a-jour/televersements/{upload}/fiche").text
+    form = f"televersements/{upload}/abandonner"
+    page = admin.get(f"mises-a-jour/import?televersement={upload}").text
+    assert form in page
+    assert "Ce qui a été reçu est effacé" in page
+    assert form not in admin.get(f"mises-a-jour/televersements/{upload}/fiche").text
     response = admin.post(f"mises-a-jour/televersements/{upload}/abandonner", headers=HTML)
     assert response.status_code == 303
     assert list(site.config.paths.uploads_dir.iterdir()) == []

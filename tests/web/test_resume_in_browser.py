@@ -9,7 +9,18 @@ from playwright.sync_api import Page, Route, expect
 from ospi_supervisor.store.web_models import Session
 from tests.support.site import Archives
 from tests.support.web_process import WebProcess
-from tests.web.browsing import OURS, SLICES, Slices, choose, expect_complete, hold, sign_in, sign_in_in_dialog, wait_for
+from tests.web.browsing import (
+    OURS,
+    SLICES,
+    Slices,
+    choose,
+    expect_complete,
+    give_up,
+    hold,
+    sign_in,
+    sign_in_in_dialog,
+    wait_for,
+)
 
 pytestmark = pytest.mark.system
 MIB = 1024 * 1024
@@ -47,7 +58,7 @@ def test_another_file_than_the_one_to_resume_begins_anew_and_says_so(
     expect_complete(page)
     expect(page.locator("#autre-fichier")).to_contain_text("envoyé à part, depuis le début")
     assert web.site.operations.uploads.get(upload).offset == MIB
-    page.click("#abandon")
+    give_up(page)
     expect(page.locator("#autre-fichier")).to_be_hidden()
     with page.expect_request(lambda request: request.method == "PATCH") as slice_sent:
         choose(page, archives.large)
