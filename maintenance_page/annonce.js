@@ -20,8 +20,7 @@
   function words(told) {
     const minutes = Math.round((Date.parse(told.until) - Date.parse(told.from)) / 60000);
     const message = told.message ? ` ${told.message}` : "";
-    const hour = `${told.latest ? ", après" : " à"} ${clock(told.from)}`; // what precedes it takes a while
-    return typeset(`Mise à jour prévue ${day(told.from)}${hour} : `
+    return typeset(`Mise à jour prévue ${day(told.from)}, à partir de ${clock(told.from)} : `
       + `la plateforme sera indisponible environ ${duration(minutes)}.${message}`);
   }
 
@@ -65,7 +64,7 @@
 
   function show(told, now = Date.now()) {
     const key = JSON.stringify(told);
-    const due = told.from && told.until && now < Date.parse(told.latest || told.until) && !isHidden(key);
+    const due = told.from && told.until && now < Date.parse(told.until) && !isHidden(key);
     if (banner && banner.dataset.key !== key) {
       banner.remove();
       banner = null;

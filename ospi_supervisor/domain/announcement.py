@@ -12,32 +12,23 @@ STEP = timedelta(minutes=5)
 
 @dataclass(frozen=True, kw_only=True)
 class Announcement:
-    """The interruption begins at `begins` and is expected to be over at `ends`; or it begins when all that precedes it
-    is done, between `begins` and `latest`, and lasts as long."""
+    """The interruption begins at `begins` and is expected to be over at `ends`."""
 
     begins: datetime
     ends: datetime
     message: str
-    latest: datetime | None = None
 
 
 def announcement(
-    at: datetime | None,
-    minutes: int,
-    message: str,
-    usual_seconds: float | None,
-    now: datetime,
-    window: timedelta | None = None,
+    at: datetime | None, minutes: int, message: str, usual_seconds: float | None, now: datetime
 ) -> Announcement | None:
     """What is to be shown at `now` of an interruption planned for `at`: nothing before the `minutes` that precede it.
 
-    `usual_seconds` is how long such interruptions were here, None where there was none; `window`, within what time
-    after `at` it begins where that is not the very hour.
+    `usual_seconds` is how long such interruptions were here, None where there was none.
     """
     if at is None or minutes == 0 or now < at - timedelta(minutes=minutes):
         return None
-    latest = None if window is None else at + window
-    return Announcement(begins=at, ends=at + _length(usual_seconds), message=message, latest=latest)
+    return Announcement(begins=at, ends=at + _length(usual_seconds), message=message)
 
 
 def _length(usual_seconds: float | None) -> timedelta:

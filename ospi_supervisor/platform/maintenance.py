@@ -123,8 +123,6 @@ class MaintenanceSwitch:
                 "until": _instant(announcement.ends),
                 "message": announcement.message,
             }
-            if announcement.latest is not None:
-                told["latest"] = _instant(announcement.latest)
         script = (PAGES_SOURCE / ANNOUNCE_SCRIPT).read_bytes()
         wanted = {ANNOUNCE_SCRIPT: script, ANNOUNCE_FILE: json.dumps(told, ensure_ascii=False).encode()}
         for name, data in wanted.items():

@@ -7,7 +7,6 @@ from datetime import datetime
 from ospi_supervisor.domain.announcement import Announcement, announcement
 from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
 from ospi_supervisor.domain.manifest import OWN_PRODUCT
-from ospi_supervisor.domain.schedule import INSTALL_WINDOW
 from ospi_supervisor.platform.maintenance import MaintenanceSwitch
 from ospi_supervisor.store.engine_documents import UpdateDocument
 from ospi_supervisor.store.engine_reader import EngineReader
@@ -32,13 +31,11 @@ class Announcer:
         update = self._next()
         if update is None or _is_felt(update) or update["cancel_requested"]:
             return None
-        text, window = update["switch_at"], None
-        if text is None and update["status"] != UpdateStatus.PREPARED:  # else somebody is to choose its hour
-            text, window = update["start_at"], INSTALL_WINDOW
+        text = update["start_at"] if update["status"] == UpdateStatus.SCHEDULED else update["switch_at"]
         at = None if text is None else datetime.fromisoformat(text)
         minutes = update["announce_minutes"]
         minutes = self.minutes if minutes is None else minutes
-        return announcement(at, minutes, update["announcement"] or "", self.usual_page(), self.clock(), window)
+        return announcement(at, minutes, update["announcement"] or "", self.usual_page(), self.clock())
 
     def _next(self) -> UpdateDocument | None:
         """The update that users are to feel next, if any: one of this very program is none."""

@@ -24,9 +24,3 @@ def test_nothing_is_said(at: datetime | None, minutes: int, now: datetime) -> No
 def test_an_end_is_said_half_as_late_again_in_steps(seconds: float | None, minutes: int) -> None:
     said = announcement(TEN, 120, "Mise à jour", seconds, TEN - timedelta(hours=2))
     assert said == Announcement(begins=TEN, ends=TEN + timedelta(minutes=minutes), message="Mise à jour")
-
-
-def test_what_begins_within_a_window_says_until_when_it_may() -> None:
-    said = announcement(TEN, 120, "", 60, TEN, window=timedelta(hours=4))
-    ends, latest = TEN + timedelta(minutes=5), TEN + timedelta(hours=4)
-    assert said == Announcement(begins=TEN, ends=ends, message="", latest=latest)

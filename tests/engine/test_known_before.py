@@ -121,8 +121,10 @@ def a_missing_interpreter(server: Server) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def a_command(server: Server, **commands: str) -> AbstractContextManager[None]:
-    table = ServiceTable(name="portail", **{"start": "true", "stop": "true", "status": "true"} | commands)
+def a_command(
+    server: Server, start: str = "true", stop: str = "true", status: str = "true"
+) -> AbstractContextManager[None]:
+    table = ServiceTable(name="portail", start=start, stop=stop, status=status)
     server.services = Services([table], server.folder / "tenue", None)
     return nullcontext()
 

@@ -70,16 +70,6 @@ def test_it_tells_the_server_s_hour_the_length_and_the_message(site: Site, page:
     expect(banner).to_have_count(0)
 
 
-def test_what_is_prepared_first_comes_after_its_hour_and_is_told_until_then(site: Site, page: Page) -> None:
-    begins = (datetime.now(UTC) - timedelta(hours=1)).replace(microsecond=0)
-    ends, latest = begins + timedelta(minutes=45), begins + timedelta(hours=4)
-    site.switch.announce(Announcement(begins=begins, ends=ends, message="", latest=latest))
-    page.goto(site.url)
-    banner = page.locator("#ospi-annonce")
-    expect(banner).to_contain_text(f", après {begins.astimezone():%H h %M} :")
-    expect(banner).to_contain_text("environ 45 minutes")
-
-
 def test_it_goes_when_there_is_nothing_to_tell_any_more(site: Site, page: Page) -> None:
     site.switch.announce(tonight())
     page.clock.install()

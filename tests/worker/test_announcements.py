@@ -8,9 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from ospi_supervisor.domain.lifecycle import Phase, PhaseStatus, UpdateStatus
+from ospi_supervisor.domain.lifecycle import UpdateStatus
 from ospi_supervisor.domain.manifest import OWN_PRODUCT
-from ospi_supervisor.domain.schedule import INSTALL_WINDOW
 from ospi_supervisor.platform.health import Health
 from ospi_supervisor.platform.maintenance import MaintenanceSwitch
 from ospi_supervisor.worker.announcements import Announcer
@@ -43,16 +42,10 @@ def test_an_hour_for_the_page_is_told_as_it_is(site: Site, told: Told) -> None:
     assert instants(told(timedelta())) == {"from": at, "until": at + timedelta(minutes=15)}
 
 
-def test_one_that_begins_at_an_hour_is_told_until_its_page_comes(site: Site, told: Told) -> None:
+def test_one_that_begins_at_an_hour_is_told_from_that_hour_on(site: Site, told: Told) -> None:
     at = (now() + HOUR).replace(microsecond=0)
-    number = site.planned(at)
-    expected = {"from": at, "until": at + timedelta(minutes=15), "latest": at + INSTALL_WINDOW}
-    assert instants(told(timedelta())) == expected
-    site.engine.begin(number, "11.5.0", at)
-    site.phase(number, Phase.BACKUP, PhaseStatus.DOING)
-    assert instants(told(2 * HOUR)) == expected, "the preparation goes on"
-    site.phase(number, Phase.MAINTENANCE, PhaseStatus.DOING)
-    assert told(3 * HOUR) == {}
+    site.planned(at)
+    assert instants(told(timedelta())) == {"from": at, "until": at + timedelta(minutes=15)}
 
 
 def test_nothing_is_told_of_an_update_that_waits_for_an_hour_to_be_chosen(site: Site, told: Told) -> None:
