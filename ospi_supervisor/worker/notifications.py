@@ -161,7 +161,7 @@ def _lines(config: Config, update: UpdateDocument, status: UpdateStatus, securit
     if status is UpdateStatus.CANCELLED:
         yield f"Motif : {update['failure'] or UNKNOWN_REASON}"
     elif update["failure"] and failed and status is not UpdateStatus.SUCCEEDED:
-        yield f"Motif : phase « {rule_of(failed).title} », {update['failure']}"
+        yield f"Motif : étape « {rule_of(failed).title} », {update['failure']}"
     yield f"\nVos utilisateurs voient : {ended.users}."
     if ended.data:
         yield f"Données : {ended.data}."

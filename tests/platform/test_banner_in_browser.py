@@ -55,7 +55,7 @@ def test_it_tells_the_server_s_hour_the_length_and_the_message(site: Site, page:
     page.goto(site.url)
     banner = page.locator("#ospi-annonce")
     begins = announced.begins.astimezone()
-    expect(banner).to_contain_text(f"à {begins:%H} h {begins:%M}")
+    expect(banner).to_contain_text(f"à partir de {begins:%H} h {begins:%M}")
     expect(banner).to_contain_text("environ 45 minutes")
     expect(banner).to_contain_text("<b>avant</b>")
     for width in (390, 768, 1280):

@@ -109,7 +109,7 @@ def test_a_failure_says_why_and_whom_to_call(
     site.engine.lock_version("portail", "11.6.0", number, now())
     reports.tell()
     [letter] = post.letters
-    assert "Motif : phase « Migration des données », le script 20-schema a échoué" in letter.text
+    assert "Motif : étape « Migration des données », le script 20-schema a échoué" in letter.text
     assert "Support : 04 26 10 06 36, support@ospi.fr." in letter.text
 
 
