@@ -81,8 +81,8 @@ def may_use(account: str | None, path: Path) -> bool:
 
 
 def may_run(account: str | None, program: str) -> bool:
-    """Whether that account would find `program`, a path or a name, and may run it."""
-    found = shutil.which(program)
+    """Whether that account would find `program`, a name or a path from the root, and may run it."""
+    found = shutil.which(os.path.join("/", program) if "/" in program else program)  # noqa: PTH118 - which takes a str
     return found is not None and may_use(account, Path(found))
 
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -209,3 +210,22 @@ def test_services_can_be_held_and_the_flag_raised_on_a_full_disk(
         switch = MaintenanceSwitch(config.maintenance, Health(config.platform))
         switch.on()
         assert switch.is_on()
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("true start", None),
+        ("/usr/bin/env true", None),
+        ("usr/bin/env true", None),  # commands are run in the root
+        ("absent-du-serveur start", "« absent-du-serveur » est introuvable"),
+        ("/etc/passwd start", "« /etc/passwd » est introuvable, ou fermé"),
+        ("sh -c 'exit", "est mal écrite"),
+        ("", "est mal écrite"),
+    ],
+)
+def test_commands_that_could_not_be_run_are_found_before(tmp_path: Path, command: str, words: str | None) -> None:
+    table = ServiceTable(name="portail", start="true", stop=command, status="true")
+    expected = nullcontext() if words is None else pytest.raises(PlatformError, match=words)
+    with expected:
+        Services([table], tmp_path / "hold", None).check_hold()
