@@ -30,8 +30,8 @@ AUTOMATIC_UPDATE = Setting(
     default="NON",
     effects={
         "OUI": "Ce serveur se met à jour automatiquement, la nuit, dès qu'une nouvelle version est disponible.",
-        "NON": "Ce serveur n'installe rien de lui-même, sauf les versions de sécurité si update.auto.security vaut OUI"
-        " : les autres s'installent depuis l'onglet Import.",
+        "NON": "Ce serveur n'installe rien de lui-même, sauf les versions de sécurité si update.auto.security le veut :"
+        " les autres s'installent depuis l'onglet Import.",
     },
 )
 """The vendor's documentation says OUI for a server that updates itself, though the name suggests the contrary (the

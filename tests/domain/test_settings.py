@@ -23,7 +23,8 @@ def test_oui_is_a_server_that_updates_itself_whatever_the_name_suggests() -> Non
     assert not updates_itself("NON")
     assert AUTOMATIC_UPDATE.default == "NON"
     assert "se met à jour automatiquement" in AUTOMATIC_UPDATE.effects["OUI"]
-    assert "sauf les versions de sécurité si update.auto.security vaut OUI" in AUTOMATIC_UPDATE.effects["NON"]
+    assert "sauf les versions de sécurité si update.auto.security le veut" in AUTOMATIC_UPDATE.effects["NON"]
+    assert "OUI" not in AUTOMATIC_UPDATE.effects["NON"], "it names the other choice"
 
 
 @pytest.mark.parametrize("value", list(AUTOMATIC_UPDATE.effects))
