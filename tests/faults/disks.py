@@ -18,6 +18,7 @@ NOLOGFLUSH = 2
 """Neither the journal nor dirty pages are written: what was not synced is gone at the next mount."""
 
 BUSY_SECONDS = 30.0
+KEPT_SECONDS = 120.0
 INIT = 1
 FILLER = "remplissage"
 
@@ -55,14 +56,27 @@ class CuttableDisk:
             os.close(descriptor)
 
     def boot(self) -> None:
-        """Mount it again: its journal is replayed, as at a machine's start. Nobody may have a file open on it."""
+        """Mount it again: its journal is replayed, as at a machine's start. Nobody may have a file open on it.
+
+        TimeoutError where others keep it: another test's process may have had a copy of our mounts. Mounted before it
+        was let go, it would be the one that was cut.
+        """
         unmount(self._folder)
+        deadline = time.monotonic() + KEPT_SECONDS
+        while self._is_kept():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self._image} is kept by another's mounts")
+            time.sleep(0.05)
         self._mount()
 
     def close(self) -> None:
         """Give it back, in use or not."""
         subprocess.run(["umount", "--lazy", str(self._folder)], check=True)
         self._image.unlink()
+
+    def _is_kept(self) -> bool:
+        shown = subprocess.run(["losetup", "--associated", str(self._image)], check=True, capture_output=True)
+        return shown.stdout != b""
 
     def _mount(self) -> None:
         subprocess.run(["mount", "-o", "loop", str(self._image), str(self._folder)], check=True)
