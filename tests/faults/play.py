@@ -283,7 +283,7 @@ class _Game:
 
 def _is_up(postgres: Postgres) -> bool:
     try:
-        postgres.sql("postgres", "SELECT 1")
+        postgres.run("psql", "-Xqc", "SELECT 1", "postgres")
     except subprocess.CalledProcessError:
         return False
     return True

@@ -4,10 +4,13 @@ import os
 import pwd
 import shutil
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from pg8000.native import Connection
 
 from tests.support.system import free_port, unavailable
 
@@ -30,8 +33,15 @@ class Postgres:
         return f"postgresql://plateforme@127.0.0.1:{self.port}/{database}"
 
     def sql(self, database: str, statement: str) -> str:
-        """What psql answers to the server's owner."""
-        return self.run("psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", database, "-c", statement).strip()
+        """What the server answers its owner, as psql would write it: a line for each row, `|` between its values.
+
+        Without psql, which takes longer to start than most statements take.
+        """
+        socket = f"{self.folder}/.s.PGSQL.{self.port}"
+        with closing(Connection("proprietaire", database=database, unix_sock=socket)) as connection:
+            connection.pg_types = defaultdict(lambda: str)  # as the server writes them
+            rows = connection.run(statement) or []
+        return "\n".join("|".join("" if value is None else value for value in row) for row in rows).strip()
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of PostgreSQL's programs as the server's owner."""
