@@ -1,8 +1,10 @@
 """What tests of several rooms share."""
 
+import faulthandler
 import gc
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +19,7 @@ passwords.METHOD = "scrypt:512:8:1"
 """Cheap, or each sign-in here would take tenths of a second; `tests/system/test_passwords.py` looks at the real one."""
 LONGEST = ("faults", "real_application", "e2e")
 """Folders whose files go first: begun last, one of them would keep one worker busy when the others have ended."""
+IDLE_SECONDS = 1.0
 OWN_FOLDER = pytest.StashKey[str]()
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run")
 PATIENCE_MS = 180_000
@@ -40,10 +43,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nothing_left_open() -> Iterator[None]:
-    """What the last test left to the garbage collector is told in its name: a worker of pytest-xdist is mute after."""
+def _nothing_left() -> Iterator[None]:
+    """What the last test left to the garbage collector is told in its name: a worker of pytest-xdist is mute after.
+
+    Nor is a thread of a test still at work: two that read on at the end of a connection once took a whole core from
+    half of all tests.
+    """
     yield
     gc.collect()
+    before = time.process_time()
+    time.sleep(IDLE_SECONDS)
+    if time.process_time() - before > IDLE_SECONDS / 2:
+        faulthandler.dump_traceback(2)
+        pytest.fail("a thread of some test works on; each one's place is printed above")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -77,10 +77,10 @@ class Stub:
 def reply(
     handler: BaseHTTPRequestHandler, status: int = 200, body: bytes = b"ok", headers: dict[str, str] | None = None
 ) -> None:
-    """Read the request's body and answer."""
+    """Read the request's body, as far as it comes, and answer."""
     length = int(handler.headers.get("Content-Length") or 0)
-    while length > 0:
-        length -= len(handler.rfile.read(min(length, 1 << 20)))
+    while length > 0 and (piece := handler.rfile.read(min(length, 1 << 20))):
+        length -= len(piece)
     handler.send_response(status)
     for name, value in (headers or {}).items():
         handler.send_header(name, value)

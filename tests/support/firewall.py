@@ -49,10 +49,10 @@ class Firewall:
             while True:
                 for side in select.select(list(other), [], [], 60)[0]:
                     data = side.recv(65536)
-                    if number in self._forgotten:
-                        continue
                     if not data:
                         return
+                    if number in self._forgotten:
+                        continue
                     if side is client and self._is_cut(len(data)):
                         return
                     other[side].sendall(data)
