@@ -15,6 +15,7 @@ from ospi_supervisor.errors import BackupError, exit_in_words
 from ospi_supervisor.hands.accounts import Account
 from ospi_supervisor.hands.conversation import die_with_the_worker
 from ospi_supervisor.hands.ending import end
+from ospi_supervisor.system.exits import watched
 
 LOW_PRIORITY = ("ionice", "-c", "3", "nice", "-n", "19")
 """In front of a command: it has the disk and the processor when nobody else wants them, its threads included."""
@@ -55,11 +56,10 @@ class Child:
 
     def wait(self, tick: Callable[[], None]) -> int:
         """Its exit status, `tick` being called while it works."""
-        while True:
-            try:
-                return self.process.wait(TICK_SECONDS)
-            except subprocess.TimeoutExpired:
+        with watched(self.process) as watch:
+            while not watch.has_ended(TICK_SECONDS):
                 tick()
+        return self.process.returncode
 
     def said(self) -> list[str]:
         """The lines of its standard error, as far as anybody would read them."""

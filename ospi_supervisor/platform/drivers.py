@@ -11,7 +11,8 @@ from typing import Protocol
 
 from ospi_supervisor.config.tables import ServiceTable
 from ospi_supervisor.errors import PlatformError
-from ospi_supervisor.platform.processes import end_group, may_run, spawn, watched
+from ospi_supervisor.platform.processes import end_group, may_run, spawn
+from ospi_supervisor.system.exits import watched
 from ospi_supervisor.system.files import write_atomically
 from ospi_supervisor.system.probes import write_refusal
 

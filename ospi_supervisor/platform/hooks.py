@@ -16,7 +16,8 @@ from typing import IO
 
 from ospi_supervisor.errors import HookError, PlatformError, exit_in_words
 from ospi_supervisor.platform.hook_output import HookOutput, Kept, Sinks
-from ospi_supervisor.platform.processes import end_group, kill_marked, spawn, watched
+from ospi_supervisor.platform.processes import end_group, kill_marked, spawn
+from ospi_supervisor.system.exits import watched
 
 BEAT_SECONDS = 0.2
 GATHER_SECONDS = 0.005

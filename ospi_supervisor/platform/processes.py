@@ -4,13 +4,11 @@ import os
 import pwd
 import re
 import resource
-import select
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, TypedDict
@@ -18,15 +16,13 @@ from typing import IO, TypedDict
 import psutil
 
 from ospi_supervisor.errors import PlatformError
+from ospi_supervisor.system.exits import watched
 
 TERM_PATIENCE_SECONDS = 5.0
 """How long a program that is asked to end may take before it is killed."""
 
 KILL_PATIENCE_SECONDS = 5.0
 """How long killing may take: longer, and something is wrong with the machine."""
-
-LOOK_SECONDS = 0.02
-"""How often a child is looked at where the kernel does not tell its end."""
 
 MARKED_LIMIT = resource.RLIMIT_RTTIME
 """Where a mark is carried: a limit that means nothing to programs of ordinary priority. Whatever a program starts has
@@ -95,45 +91,6 @@ def base_environment(account: str | None) -> dict[str, str]:
         "HOME": entry.pw_dir,
         "USER": entry.pw_name,
     }
-
-
-class Watch:
-    """Tells the end of a child at once where the kernel can (a pidfd: Linux 5.3), else within `LOOK_SECONDS`."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self._process = process
-        try:
-            self._pidfd: int | None = os.pidfd_open(process.pid)
-        except OSError:
-            self._pidfd = None
-
-    def has_ended(self, seconds: float, unless_readable: int | None = None) -> bool:
-        """Whether it ends within `seconds`; a look at once where there is something to read in that descriptor."""
-        deadline = time.monotonic() + seconds
-        poll = select.poll()
-        for descriptor in (self._pidfd, unless_readable):
-            if descriptor is not None:
-                poll.register(descriptor, select.POLLIN)
-        while self._process.poll() is None:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            ready = poll.poll(1000 * (left if self._pidfd is not None else min(left, LOOK_SECONDS)))
-            if any(descriptor == unless_readable for descriptor, _ in ready):
-                return False
-        return True
-
-    def close(self) -> None:
-        """Watch no more."""
-        if self._pidfd is not None:
-            os.close(self._pidfd)
-
-
-@contextmanager
-def watched(process: subprocess.Popen[bytes]) -> Iterator[Watch]:
-    """Watch for the end of a child while the block runs."""
-    with closing(Watch(process)) as watch:
-        yield watch
 
 
 def end_group(process: subprocess.Popen[bytes]) -> None:

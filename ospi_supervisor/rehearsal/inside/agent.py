@@ -22,10 +22,10 @@ from ospi_supervisor.hands.inside.answers import Command, alive, serve
 from ospi_supervisor.platform.health import Health
 from ospi_supervisor.platform.hook_output import Kept, Sinks
 from ospi_supervisor.platform.hooks import run_hook
-from ospi_supervisor.platform.processes import watched
 from ospi_supervisor.platform.services import Services
 from ospi_supervisor.rehearsal.inside.program import start_program
 from ospi_supervisor.rehearsal.inside.units import Units
+from ospi_supervisor.system.exits import watched
 
 PIECE = 4096
 """Characters of a log in one line: six times as much at most, once encoded."""

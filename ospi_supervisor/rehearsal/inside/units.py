@@ -12,8 +12,8 @@ from typing import BinaryIO, cast
 
 from ospi_supervisor.errors import PlatformError
 from ospi_supervisor.hands.inside.answers import Command, alive
-from ospi_supervisor.platform.processes import watched
 from ospi_supervisor.rehearsal.inside.program import start_program
+from ospi_supervisor.system.exits import watched
 from ospi_supervisor.system.files import open_regular
 
 BEAT_SECONDS = 0.2
