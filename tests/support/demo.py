@@ -22,17 +22,20 @@ from tests.support.system import free_port
 READY_SECONDS = 240.0
 STOP_SECONDS = 180.0
 UPDATE_SECONDS = 300.0
+UNHURRIED_SECONDS = 0.4
+"""Between looks for what takes its time: each question passes through three processes, which do the work too."""
 FINAL = {"succeeded", "rolled_back", "refused", "failed", "cancelled", "intervention"}
 
 Found = TypeVar("Found")
 
 
-def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 180.0) -> Found:
-    """What `look` finds (anything true) within `seconds`; AssertionError naming `what` otherwise."""
+def wait_for(what: str, look: Callable[[], Found | None], seconds: float = 180.0, every: float = 0.05) -> Found:
+    """What `look` finds (anything true) within `seconds`, looking `every` so many; AssertionError naming `what`
+    otherwise."""
     deadline = time.monotonic() + seconds
     while not (found := look()):
         assert time.monotonic() < deadline, f"{what}: not within {seconds:g} s"
-        time.sleep(0.05)
+        time.sleep(every)
     return found
 
 
@@ -221,7 +224,7 @@ class Client:
                 return None
             return update if update["status"] in FINAL else None
 
-        return wait_for(f"the end of update {update_id}", ended, UPDATE_SECONDS)
+        return wait_for(f"the end of update {update_id}", ended, UPDATE_SECONDS, UNHURRIED_SECONDS)
 
     def wait_for_phase(self, update_id: int, phase: str, status: str = "doing") -> None:
         """Return once `phase` has come to `status` (or is beyond)."""
