@@ -9,14 +9,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from ospi_supervisor.system import passwords
+from tests.support import templates
 from tests.support.site import Archives, Site, answering_platform, make_archives
 from tests.support.system import require_program
 
 passwords.METHOD = "scrypt:512:8:1"
 """Cheap, or each sign-in here would take tenths of a second; `tests/system/test_passwords.py` looks at the real one."""
+Flask.jinja_options = {"bytecode_cache": templates.Kept()}
+"""Compiling them was two thirds of what a first page cost, and each test has one."""
 LONGEST = ("faults", "real_application", "e2e")
 """Folders whose files go first: begun last, one of them would keep one worker busy when the others have ended."""
 IDLE_SECONDS = 1.0

@@ -137,7 +137,10 @@ def test_an_ended_portal_shows_in_the_document_and_at_the_address(own_demo: Runn
     assert requests.get(f"{own_demo.url}/superviseur/sante", timeout=10).status_code == 200
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.full) for number in (signal.SIGTERM, signal.SIGHUP))],
+)
 def test_a_signal_ends_all_of_it(own_demo: RunningDemo, number: signal.Signals) -> None:
     pids = own_demo.document["pids"].values()
     assert own_demo.stop(number) == 0
@@ -192,6 +195,7 @@ def test_a_port_that_is_none_is_wrong_usage(tmp_path: Path, port: str) -> None:
     assert "OSPI_DEMO_PORT" in refused.stderr
 
 
+@pytest.mark.full
 def test_a_preparation_cut_short_begins_anew(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
     (folder / "vendor" / "keys" / "private").mkdir(parents=True)

@@ -39,6 +39,7 @@ def another_demo(tmp_path: Path) -> Iterator[RunningDemo]:
     running.stop()
 
 
+@pytest.mark.full  # the campaign's sample kills one too
 def test_a_worker_killed_in_the_migration_brings_the_platform_back(another_demo: RunningDemo) -> None:
     demo = another_demo
     data = demo.data()

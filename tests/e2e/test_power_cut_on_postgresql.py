@@ -18,7 +18,7 @@ from tests.support.memory_disk import lasting
 from tests.support.postgres import postgres_server
 from tests.support.system import require_program, require_root
 
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.full]  # the campaign's sample cuts a disk under PostgreSQL too
 
 ROWS = 100_000
 SECONDS = 30

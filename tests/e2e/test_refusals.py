@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Shoot, choose_archive, leftovers, sign_in
@@ -20,6 +21,15 @@ BAD = {
     "decompressed": "ne pas décompresser",
 }
 TOLD_BY_THE_HEADER = set(BAD) - {"tampered"}
+
+
+SHOWN = ("tampered", "unsigned")
+"""Told by the last bytes, and by the first."""
+
+
+def full_unless_shown(name: str) -> ParameterSet:
+    """The words of each come through the API, here too; that a page shows them is seen by a sample."""
+    return pytest.param(name, marks=() if name in SHOWN else pytest.mark.full)
 
 
 @pytest.fixture
@@ -54,7 +64,7 @@ def test_the_shell_refuses_it_alike(demo: RunningDemo, samples: dict[str, Path],
     check_nothing_changed(demo, Client(demo))
 
 
-@pytest.mark.parametrize("name", sorted(BAD))
+@pytest.mark.parametrize("name", [full_unless_shown(name) for name in sorted(BAD)])
 def test_the_page_says_so(demo: RunningDemo, page: Page, shoot: Shoot, name: str) -> None:
     page.goto(f"{demo.url}/superviseur/mises-a-jour/import")
     sign_in(page, demo)

@@ -86,7 +86,9 @@ def stopped(web: WebProcess) -> None:
     web.site.planned(now() + timedelta(days=2))
 
 
-@pytest.mark.parametrize("state", [nothing, under_way, stopped], ids=lambda state: state.__name__)
+@pytest.mark.parametrize(
+    "state", [pytest.param(nothing, marks=pytest.mark.full), under_way, stopped], ids=lambda state: state.__name__
+)
 def test_no_page_has_what_axe_finds_nor_scrolls_sideways(
     page: Page, web: WebProcess, state: Callable[[WebProcess], None]
 ) -> None:
