@@ -7,13 +7,14 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from ospi_supervisor.backup.reasons import reason
 from ospi_supervisor.errors import BackupError, exit_in_words
 from ospi_supervisor.hands.accounts import Account
-from ospi_supervisor.hands.conversation import die_with_the_worker
+from ospi_supervisor.hands.conversation import die_with
 from ospi_supervisor.hands.ending import end
 from ospi_supervisor.system.exits import watched
 
@@ -102,7 +103,7 @@ def child(
                 env=given,
                 pass_fds=descriptors or (),
                 start_new_session=True,  # Ctrl-C is for the worker, which stops its children itself
-                preexec_fn=die_with_the_worker,
+                preexec_fn=partial(die_with, os.getpid()),
                 **({} if account is None else _identity(account)),
             )
         except OSError as error:

@@ -34,6 +34,13 @@ def die_with_the_worker() -> None:
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+def die_with(worker: int) -> None:
+    """The same for a child of the process `worker`, which may have been killed since it began to start the child."""
+    die_with_the_worker()
+    if os.getppid() != worker:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 class HandRefusedError(BackupError):
     """What a hand refuses, in its own words: whoever asked says what of."""
 

@@ -1,13 +1,18 @@
 """Programs that a backup runs: told apart, isolated from the terminal, never left behind."""
 
 import os
+import signal
+import subprocess
 import time
+from functools import partial
+from pathlib import Path
 
 import psutil
 import pytest
 
 from ospi_supervisor.backup.children import child, run
 from ospi_supervisor.errors import BackupError, CancelledError
+from ospi_supervisor.hands.conversation import die_with
 
 
 def nothing() -> None:
@@ -42,6 +47,15 @@ def test_what_it_is_given_and_what_it_answers_pass_through() -> None:
 def test_a_key_pressed_in_the_terminal_is_for_the_worker_alone() -> None:
     with child(["sleep", "600"]) as program:
         assert os.getsid(program.pid) != os.getsid(0)
+
+
+def test_whose_worker_was_killed_while_it_started_does_nothing(tmp_path: Path) -> None:
+    """It was taken along if it asked for that in time; else it sees that its parent is another."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    started = subprocess.Popen(["touch", str(tmp_path / "fait")], preexec_fn=partial(die_with, gone.pid))
+    assert started.wait() == -signal.SIGKILL
+    assert not (tmp_path / "fait").exists()
 
 
 def test_a_check_that_raises_leaves_no_program_behind() -> None:
