@@ -1,7 +1,7 @@
 """The databases' part of a snapshot: dumped and proven whole, or kept in the quickest way while users wait."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,12 +29,12 @@ class Dumps:
             database.prove(self.folder / self.made[database.name].path, tick, thorough=self.thorough)
 
 
-def dump_all(databases: Sequence[Database], folder: Path, meter: Meter) -> Dumps:
-    """Each database's dump below `folder`, taken at low priority while the platform works."""
+def dump_all(databases: Sequence[Database], sizes: Mapping[str, int], folder: Path, meter: Meter) -> Dumps:
+    """Each database's dump below `folder`, taken at low priority while the platform works; `sizes` by their names."""
     dumps = Dumps(folder, thorough=True, to_prove=list(databases))
     for database in databases:
         path = f"{inventory.DATABASES}/{database.dump_name}"
-        size = database.size()
+        size = sizes[database.name]
         facts = database.dump(folder / path, _watching(database, folder / path, size, meter), low_priority=True)
         dumps.made[database.name] = DatabaseDump(path, facts)
         meter.advance(size)
@@ -46,7 +46,7 @@ def _watching(database: Database, to: Path, size: int, meter: Meter) -> Callable
     return meter.watching(lambda: min(size, database.dumped(to)))
 
 
-def keep_all(databases: Sequence[Database], folder: Path, base: Path, meter: Meter) -> Dumps:
+def keep_all(databases: Sequence[Database], sizes: Mapping[str, int], folder: Path, base: Path, meter: Meter) -> Dumps:
     """Each database's present state, while users wait: that of the full snapshot `base` where nothing changed since.
 
     What a file system or a server copies at once was not written anew: it is not read back now (see `settle`).
@@ -62,7 +62,7 @@ def keep_all(databases: Sequence[Database], folder: Path, base: Path, meter: Met
             )
             continue
         path = f"{inventory.DATABASES}/{database.dump_name}"
-        size = database.size()
+        size = sizes[database.name]
         facts = database.keep(folder / path, _watching(database, folder / path, size, meter))
         meter.advance(size)
         if not (folder / path).exists():

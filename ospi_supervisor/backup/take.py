@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,6 +96,10 @@ class Source:
         known = any(target.is_relative_to(place) for place in (*self.data_dirs, *self.left_out))
         return not known and (target.is_file() or target.is_dir())
 
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each database, by its name. BackupError."""
+        return {database.name: database.size() for database in self.databases}
+
     def sealed(self, most: int, tick: Callable[[], None]) -> list[tuple[str, str]]:
         """The first names in each folder that no restore could bring back, and why. BackupError: one cannot be read."""
         present = [folder for folder in self.data_dirs if folder.is_dir()]
@@ -133,13 +137,13 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
         listing = source.settled_scan(hands, meter.tick) if thorough else source.scan(hands, meter.tick)
     newer = changed(earlier, listing)
     paths = [path for path in listing if path in newer]
-    weight = sum(listing[path].size for path in paths)
-    meter.stage(0, 60, weight + sum(database.size() for database in source.databases))
+    weight, sizes = sum(listing[path].size for path in paths), source.sizes()
+    meter.stage(0, 60, weight + sum(sizes.values()))
     by_folder = {top: below(top, paths) for top in source.data_dirs}
     gentle = thorough and weight > SMALL_BYTES
     written = write_tarball(by_folder, folder / inventory.TARBALL, meter.tick, low_priority=gentle)
     meter.advance(weight)
-    dumps = _databases(source.databases, folder, base, meter)
+    dumps = _databases(source.databases, sizes, folder, base, meter)
     sync_tree(folder)
     meter.stage(60, 75, inventory.bytes_in(folder))
     # As the disk gives it back; what is proven below is read from there too.
@@ -164,10 +168,12 @@ def take(source: Source, folder: Path, release: str, base: Path | None, meter: M
     return snapshot
 
 
-def _databases(databases: Sequence[Database], folder: Path, base: Path | None, meter: Meter) -> Dumps:
+def _databases(
+    databases: Sequence[Database], sizes: Mapping[str, int], folder: Path, base: Path | None, meter: Meter
+) -> Dumps:
     """Their part of the snapshot: what each was when the platform stopped, where the snapshot completes another."""
     (folder / inventory.DATABASES).mkdir(mode=0o700)
-    return keep_all(databases, folder, base, meter) if base else dump_all(databases, folder, meter)
+    return keep_all(databases, sizes, folder, base, meter) if base else dump_all(databases, sizes, folder, meter)
 
 
 def _reconcile(
