@@ -102,7 +102,12 @@ WHERE pg_get_userbyid(roleid) !~ '^pg_' AND pg_get_userbyid(member) !~ '^pg_';
 
 def is_needed(client: Client, tick: Callable[[], None]) -> bool:
     """Whether the role may make no database. BackupError."""
-    return client.ask(MAY_CREATE, tick, database=MAINTENANCE) != ["t"]
+    return not may_create(client.ask(MAY_CREATE, tick, database=MAINTENANCE))
+
+
+def may_create(answer: list[str]) -> bool:
+    """Whether the role may make a database, where the server gave that `answer` to `MAY_CREATE`."""
+    return answer == ["t"]
 
 
 def check(client: Client, tick: Callable[[], None]) -> None:
@@ -137,29 +142,27 @@ def restore(client: Client, dump: Path, tick: Callable[[], None], made: Sequence
     Killed at any moment, it can be called again. Nobody else uses the database: our role's sessions are ended. Others'
     are borne, unless one holds what is to be dropped: BackupError, which names them.
     """
-    sessions.enter(client, client.database, tick)
-    sessions.end(client, client.database, tick)
+    sessions.enter_alone(client, client.database, tick)
     try:
         client.ask(f"SET lock_timeout = '{LOCK_SECONDS}s';\n{OWNED}", tick)
     except BackupError as error:
         if holding := sessions.others(client, client.database, tick, 0):
             raise BackupError(f"base « {client.name} » : {sessions.in_use(holding)} ({error})") from error
         raise
-    client.ask(DEFAULTS, tick)
-    standing = _standing(client, tick)
+    standing = _standing(client, tick, DEFAULTS)
     _fill(client, dump, lambda entry: entry not in standing, tick)
     encoding, _, properties = made or creation.of_dump(client, dump, tick)
     if properties != creation.of_database(client, tick).properties:
-        client.ask(PROPERTIES, tick)
-        client.ask(creation.script(encoding, properties), tick)
+        client.ask(f"{PROPERTIES}{creation.script(encoding, properties)}", tick)
 
 
 def _is_given(entry: str, standing: set[str]) -> bool:
     return entry.startswith(PUBLIC) or (entry.startswith(GIVEN) and entry in standing)
 
 
-def _standing(client: Client, tick: Callable[[], None]) -> set[str]:
-    return {line.rstrip() for line in client.ask(STANDING, tick)}
+def _standing(client: Client, tick: Callable[[], None], before: str = "") -> set[str]:
+    """What others own, once the statements `before` are done, which answer nothing."""
+    return {line.rstrip() for line in client.ask(f"{before}{STANDING}", tick)}
 
 
 def _fill(client: Client, dump: Path, wanted: Callable[[str], bool], tick: Callable[[], None], *options: str) -> None:

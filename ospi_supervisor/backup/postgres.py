@@ -9,7 +9,7 @@ from ospi_supervisor.backup.copies import ServerCopies
 from ospi_supervisor.backup.inventory import WHY_DUMPED, Facts, bytes_in
 from ospi_supervisor.backup.meter import nothing
 from ospi_supervisor.backup.postgres_restore import COPIED, CREATION, ONE_BY_ONE, PostgresRestore
-from ospi_supervisor.backup.psql import MAINTENANCE, ROWS_WRITTEN, Client
+from ospi_supervisor.backup.psql import MAINTENANCE, ROWS_WRITTEN, UNLIMITED, Client, jobs_of
 from ospi_supervisor.backup.rehearsal import load, rehearse
 from ospi_supervisor.backup.scratch_server import programs_for
 from ospi_supervisor.config.tables import DatabaseTable
@@ -146,14 +146,15 @@ class PostgresDatabase:
 
     def way_back(self, tick: Callable[[], None]) -> str | None:
         """What stands in the way of a copy in the server."""
-        return self._copies.obstacle(tick)
+        return self._copies.look(tick).obstacle
 
     def keep(self, to: Path, tick: Callable[[], None]) -> Facts:
         """A copy in the server; where there can be none, a dump: `why_dumped` says why then."""
-        why = self._copies.obstacle(tick)
+        found = self._copies.look(tick)
+        why = found.obstacle
         if why is None:
             try:
-                return self._copies.make(tick)
+                return self._copies.make(found, tick)
             except BackupError as error:
                 why = str(error)
         return {**self.dump(to, tick, low_priority=False), WHY_DUMPED: why}
@@ -217,9 +218,10 @@ class PostgresDatabase:
     ) -> None:
         """Of the database, or of its copy of which `keep` gave the facts `copied`."""
         seconds = PATIENT_LOCK_SECONDS if low_priority else LOCK_SECONDS
-        common = (f"--jobs={self.client.jobs(tick)}", f"--lock-wait-timeout={seconds}s")
+        unlimited, present = self.client.ask_each((UNLIMITED, search_path.ASK), tick)
+        common = (f"--jobs={jobs_of(unlimited)}", f"--lock-wait-timeout={seconds}s")
         name = self._copies.name if copied else None
-        path = copied["search_path"] if copied else "\n".join(self.client.ask(search_path.ASK, tick))
+        path = copied["search_path"] if copied else "\n".join(present)
         try:
             self.client.dump(to, *common, *options, database=name, tick=tick, low_priority=low_priority)
             search_path.keep(to, path)

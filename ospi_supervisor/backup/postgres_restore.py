@@ -18,6 +18,7 @@ from ospi_supervisor.errors import BackupError
 
 COPIED, CREATION = "oid", "creation"
 """The facts that tell a copy in the server, and a dump that does not say how its database is made."""
+PRESENT = "SELECT datname FROM pg_database;"
 JOBS = "2"
 ONE_BY_ONE = ("--exit-on-error", "--verbose")
 """The program says which table it loads: a message of a failure names it."""
@@ -40,13 +41,17 @@ class PostgresRestore:
         Killed at any moment, it can be called again. BackupError, the present database being as it was where a session
         stays that holds some of it.
         """
-        sessions.end_prepared(self.client, self.client.database, tick)
         if COPIED in facts:
             self._from_copy(dump, facts, tick)
-        elif in_place.is_needed(self.client, tick):
-            in_place.restore(self.client, dump, tick, facts.get(CREATION))
+            return
+        name, asked = self.client.database, (sessions.PREPARED, in_place.MAY_CREATE, PRESENT)
+        prepared, may, present = self.client.ask_each(asked, tick, database=MAINTENANCE, name=name)
+        if prepared:
+            sessions.end_prepared(self.client, name, tick)
+        if in_place.may_create(may):
+            self._from_dump(dump, facts, present, tick)
         else:
-            self._from_dump(dump, facts, tick)
+            in_place.restore(self.client, dump, tick, facts.get(CREATION))
 
     def _from_copy(self, dump: Path, facts: Facts, tick: Tick) -> None:
         try:
@@ -63,9 +68,9 @@ class PostgresRestore:
             self._refill(made, self.settle(facts, made, tick), error, tick)
             shutil.rmtree(folder)
 
-    def _from_dump(self, dump: Path, facts: Facts, tick: Tick) -> None:
+    def _from_dump(self, dump: Path, facts: Facts, present: list[str], tick: Tick) -> None:
+        """Of a server that has the databases `present`."""
         database, former = self.client.database, self.client.beside(ASIDE)
-        present = self.client.ask("SELECT datname FROM pg_database;", tick, database=MAINTENANCE)
         try:
             if former not in present and database in present and self._has_room(tick):
                 self._set_aside(database, former, tick)

@@ -4,6 +4,7 @@ They talk with a server that others fill, and read what it told: they never run 
 """
 
 import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -70,17 +71,31 @@ class Client:
         """The name of another that begins as this one's, within what the server keeps of a name."""
         return self.database.encode()[: NAME_BYTES - len(suffix)].decode(errors="ignore") + suffix
 
-    def ask(
-        self, sql: str, tick: Callable[[], None] = nothing, *, database: str | None = None, **variables: str
-    ) -> list[str]:
+    def ask(self, sql: str, tick: Tick = nothing, *, database: str | None = None, **variables: str) -> list[str]:
         """The lines that psql answers to `sql`. Names are handed over as variables, which psql quotes. BackupError."""
+        return _lines(self._answer(sql, tick, database, variables))
+
+    def ask_each(
+        self, questions: Sequence[str], tick: Tick = nothing, *, database: str | None = None, **variables: str
+    ) -> list[list[str]]:
+        """What `ask` answers to each of the `questions`, which are whole statements: one psql is asked all of them.
+
+        Where one fails, those after it are not asked. BackupError as `ask`.
+        """
+        end = secrets.token_hex()  # no answer holds it: psql says it by itself, and the server is not told
+        sql = "".join(f"{question}\n\\echo {end}\n" for question in questions)
+        *answers, rest = self._answer(sql, tick, database, variables).split(f"{end}\n")
+        if rest or len(answers) != len(questions):
+            raise BackupError(f"base « {self.name} » : « psql » n'a pas répondu à tout ; contactez le support")
+        return [_lines(answer) for answer in answers]
+
+    def _answer(self, sql: str, tick: Tick, database: str | None, variables: Mapping[str, str]) -> str:
         settings = (f"--set={key}={value}" for key, value in variables.items())
-        answer = self.run("psql", *PSQL, *settings, database=database, tick=tick, given=PATIENT + sql)
-        return answer.strip().splitlines()
+        return self.run("psql", *PSQL, *settings, database=database, tick=tick, given=PATIENT + sql)
 
     def jobs(self, tick: Callable[[], None]) -> int:
         """How many may work for a dump at a time: each has a session of its own, and their number may be limited."""
-        return 2 if self.ask(UNLIMITED, tick) == ["t"] else 1
+        return jobs_of(self.ask(UNLIMITED, tick))
 
     def run(
         self,
@@ -163,6 +178,15 @@ class Client:
             descriptors=descriptors,
             account=self.runs_as,
         )
+
+
+def _lines(answer: str) -> list[str]:
+    return answer.strip().splitlines()
+
+
+def jobs_of(answer: list[str]) -> int:
+    """How many may work for a dump at a time, where the server gave that `answer` to `UNLIMITED`."""
+    return 2 if answer == ["t"] else 1
 
 
 def program_of(tool: str) -> str:

@@ -1,7 +1,7 @@
 """How much room a PostgreSQL server has left: it has no statement for that, so it is looked for on this machine."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,21 +30,20 @@ SLACK = 1.2
 
 def has_room(client: Client, tick: Callable[[], None]) -> bool:
     """Whether another database of this one's size can be made beside it; True where nobody can tell. BackupError."""
-    free = free_bytes(client, tick)
-    return free is None or free >= SLACK * int(client.ask(SIZE, tick)[0])
+    (size,), (who,), places = client.ask_each((SIZE, WHO, PLACES), tick)
+    free = free_bytes(who, places)
+    return free is None or free >= SLACK * int(size)
 
 
-def free_bytes(client: Client, tick: Callable[[], None]) -> int | None:
-    """The bytes free where the database behind `client` has its files; of several places, the fewest.
-
-    None where its server is not on this machine. BackupError where it cannot be asked.
+def free_bytes(who: str, places: Sequence[str]) -> int | None:
+    """The bytes free where the database has its files of which the server answered so to `WHO` and to `PLACES`; of
+    several places, the fewest. None where the server is not on this machine.
     """
-    started, port = client.ask(WHO, tick)[0].split("|")
-    places = client.ask(PLACES, tick) or [""]
+    started, port = who.split("|")
     for process in _servers():
         with suppress(OSError):  # a session's process, which is over, or one that is none of ours
             if _is(process, int(started), port):
-                return min(_free(f"{process}/root{place}" if place else f"{process}/cwd") for place in places)
+                return min(_free(f"{process}/root{place}" if place else f"{process}/cwd") for place in places or [""])
     return None
 
 

@@ -33,6 +33,7 @@ AND EXISTS (SELECT FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.
 UNION ALL SELECT format('PREPARE TRANSACTION %s', gid) FROM pg_prepared_xacts WHERE database = :'name';
 """  # noqa: S608 - constants
 PREPARED = "SELECT gid FROM pg_prepared_xacts WHERE database = :'name' AND owner = current_user;"
+"""What our role prepared there and left."""
 ROLL_BACK = """SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts
 WHERE database = current_database() AND owner = current_user \\gexec
 """
@@ -44,10 +45,10 @@ WHERE datname = :'name' AND datconnlimit >= 0 \\gexec
 """
 
 DROP = """SELECT format('ALTER DATABASE %I IS_TEMPLATE false', datname) FROM pg_database
-WHERE datname = :'name' AND datistemplate AND datconnlimit <> -2 \\gexec
-DROP DATABASE IF EXISTS :"name";
+WHERE datname = :'{0}' AND datistemplate AND datconnlimit <> -2 \\gexec
+DROP DATABASE IF EXISTS :"{0}";
 """
-"""A template cannot be dropped."""
+"""Of the database that the variable of that name names. A template cannot be dropped."""
 
 
 def others(client: Client, name: str, tick: Callable[[], None], seconds: float) -> list[str]:
@@ -55,8 +56,12 @@ def others(client: Client, name: str, tick: Callable[[], None], seconds: float) 
 
     A supervision's short session is waited for. BackupError where the server cannot be asked.
     """
-    deadline = time.monotonic() + seconds
-    standing = set(client.ask(OTHERS, tick, database=MAINTENANCE, name=name))
+    return _staying(client, name, tick, seconds, client.ask(OTHERS, tick, database=MAINTENANCE, name=name))
+
+
+def _staying(client: Client, name: str, tick: Callable[[], None], seconds: float, seen: list[str]) -> list[str]:
+    """Those of `seen` that stay."""
+    deadline, standing = time.monotonic() + seconds, set(seen)
     while standing and time.monotonic() < deadline:
         tick()
         time.sleep(POLL_SECONDS)
@@ -66,14 +71,9 @@ def others(client: Client, name: str, tick: Callable[[], None], seconds: float) 
 
 def close(client: Client, name: str, tick: Callable[[], None], seconds: float | None = None) -> None:
     """Let nobody in any more, end our role's sessions, wait for the others. BackupError naming those that stay."""
-    client.ask(CLOSE, tick, database=MAINTENANCE, name=name)
-    if standing := others(client, name, tick, WAIT_SECONDS if seconds is None else seconds):
+    _, seen = client.ask_each((CLOSE, OTHERS), tick, database=MAINTENANCE, name=name)
+    if standing := _staying(client, name, tick, WAIT_SECONDS if seconds is None else seconds, seen):
         raise BackupError(f"base « {client.name} » : {in_use(standing)}")
-
-
-def end(client: Client, name: str, tick: Callable[[], None]) -> None:
-    """End those of our role in the database `name`."""
-    client.ask(END, tick, database=MAINTENANCE, name=name)
 
 
 def enter(client: Client, name: str, tick: Callable[[], None]) -> None:
@@ -81,11 +81,16 @@ def enter(client: Client, name: str, tick: Callable[[], None]) -> None:
     client.ask(OPEN + UNLIMIT, tick, database=MAINTENANCE, name=name)
 
 
+def enter_alone(client: Client, name: str, tick: Callable[[], None]) -> None:
+    """The same, and end our role's sessions there."""
+    client.ask(OPEN + UNLIMIT + END, tick, database=MAINTENANCE, name=name)
+
+
 def end_prepared(client: Client, name: str, tick: Callable[[], None]) -> None:
-    """Roll back what our role prepared in the database `name` and left there: nobody else will. BackupError."""
-    if client.ask(PREPARED, tick, database=MAINTENANCE, name=name):
-        enter(client, name, tick)
-        client.ask(ROLL_BACK, tick, database=name)
+    """Roll back what our role prepared in the database `name` and left there (`PREPARED`): nobody else will.
+    BackupError."""
+    enter(client, name, tick)
+    client.ask(ROLL_BACK, tick, database=name)
 
 
 def holding(client: Client, name: str, tick: Callable[[], None]) -> list[str]:
@@ -96,7 +101,7 @@ def holding(client: Client, name: str, tick: Callable[[], None]) -> list[str]:
 def drop(client: Client, name: str, tick: Callable[[], None]) -> None:
     """Drop the database `name`, if it is there. BackupError as in `close`."""
     close(client, name, tick)
-    client.ask(DROP, tick, database=MAINTENANCE, name=name)
+    client.ask(DROP.format("name"), tick, database=MAINTENANCE, name=name)
 
 
 def in_use(standing: list[str]) -> str:

@@ -100,16 +100,14 @@ def facts_of(group: Sequence[Client], tick: Callable[[], None]) -> ServerFacts:
         programs = programs_for(first, tick)
     except BackupError as error:
         raise NotRehearsedError(f"base « {first.name} » : {error}") from error
-    (owner,) = first.ask(OWNER, tick)
-    encoding, collate, ctype = first.ask(TEMPLATE, tick)
-    settings = [line for line in first.ask(SETTINGS, tick) if _is_kept(line.partition("=")[0])]
+    (owner,), (encoding, collate, ctype), settings, roles = first.ask_each((OWNER, TEMPLATE, SETTINGS, ROLES), tick)
     return ServerFacts(
         programs=programs,
         port=port,
         owner=owner,
         template=(encoding, collate, ctype),
-        settings=tuple(settings),
-        script="\n".join(first.ask(ROLES, tick)),
+        settings=tuple(line for line in settings if _is_kept(line.partition("=")[0])),
+        script="\n".join(roles),
         sockets=tuple(sorted(sockets_of(port))),
         addresses=frozenset(address for found in names.values() for address in found),
         names={name: found for name, found in names.items() if not _is_address(name)},

@@ -21,6 +21,8 @@ CLUSTER_BYTES = 80 << 20
 """What a server weighs that has no database of anybody's."""
 SLACK = 1.3
 """For its log, and what a sort writes."""
+ANALYZE = "ANALYZE;\n"
+"""The real one's plans are made of statistics too."""
 COUNT = """SELECT format('SELECT %L || E''\\t'' || count(*) FROM ONLY %s', name, name)
 FROM (SELECT format('%I.%I', nspname, relname) AS name FROM pg_class JOIN pg_namespace home ON home.oid = relnamespace
     WHERE relkind = 'r' AND nspname !~ '^pg_' AND nspname <> 'information_schema') AS tables ORDER BY name \\gexec
@@ -90,8 +92,8 @@ class PostgresTwin:
                 client.load(self.dump, *making, database=MAINTENANCE, tick=tick, low_priority=True)
         except BackupError as error:
             raise UnloadableError(f"la sauvegarde ne se recharge pas : {error}") from error
-        client.ask("ANALYZE;", tick)  # the real one's plans are made of statistics too
-        found = (line.rpartition("\t") for line in client.ask(COUNT, tick))
+        counts = client.ask(f"{ANALYZE}{COUNT}", tick)
+        found = (line.rpartition("\t") for line in counts)
         return {name: int(count) for name, _, count in found if name}
 
 

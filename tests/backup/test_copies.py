@@ -1,18 +1,15 @@
 """A copy inside the server brings a PostgreSQL database back without loading anything, with all that it is."""
 
-import json
 import os
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from ospi_supervisor.backup import copies
+from ospi_supervisor.backup.children import run as start
 from ospi_supervisor.backup.databases import make_databases
 from ospi_supervisor.backup.inventory import FILE, WHY_DUMPED
 from ospi_supervisor.backup.snapshots import Snapshots
@@ -43,17 +40,6 @@ COMMENT ON DATABASE "pmsi d'essai" IS 'migrée';
 GRANT ALL ON DATABASE "pmsi d'essai" TO PUBLIC;
 """
 )
-WAY_BACK = """
-import json, sys
-from pathlib import Path
-from ospi_supervisor.backup.postgres import PostgresDatabase
-database = PostgresDatabase("pmsi", sys.argv[1], Path(sys.argv[2]))
-print("prêt", flush=True)
-if sys.argv[3] == "make":
-    database.keep(Path(sys.argv[4]), lambda: None)
-else:
-    database.restore(Path(sys.argv[4]), json.loads(sys.argv[3]), lambda: None)
-"""
 
 
 @pytest.fixture
@@ -118,54 +104,6 @@ def test_a_copy_that_is_dropped_leaves_the_database_open(case: Case) -> None:
     assert (case.contents(), case.databases()) == (before, names)
 
 
-@pytest.mark.parametrize(
-    "instant", [8, 12, pytest.param(7, marks=pytest.mark.full), pytest.param(10, marks=pytest.mark.full)]
-)
-def test_killed_at_any_instant_it_ends_exact_when_it_is_called_again(owned: Case, instant: int) -> None:
-    """When the exchange begins, when it is done, when a copy begins, when it is done."""
-    before, names = owned.contents(), owned.databases()
-    killed_at(owned, "make", instant)
-    owned.driver.forget(nothing)
-    assert (owned.contents(), owned.databases()) == (before, names)
-    facts = owned.driver.keep(owned.to, nothing)
-    owned.change(MIGRATED)
-    killed_at(owned, facts, instant)
-    owned.driver.restore(owned.to, facts, nothing)
-    assert (owned.contents(), owned.databases()) == (before, names)
-
-
-def test_a_copy_that_the_server_still_makes_for_a_killed_worker_is_ended(case: Case) -> None:
-    names = case.databases()
-    env = {**os.environ, "PGPASSWORD": case.server.password}
-    make = f'CREATE DATABASE "{case.name}_ospi_arret" TEMPLATE "{case.name}"'
-    wait = f'SELECT pg_sleep(600) AS "{case.name}_ospi_arret"'
-    with subprocess.Popen(["psql", "-Xq", case.server.url("postgres"), "-c", make, "-c", wait], env=env) as psql:
-        asked = (
-            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600) AS%' AND pid <> pg_backend_pid()"
-        )
-        while case.server.sql("postgres", asked) == "0":
-            assert psql.poll() is None
-        psql.kill()
-    case.driver.forget(nothing)
-    assert case.server.sql("postgres", asked) == "0"
-    assert case.databases() == names
-
-
-def killed_at(case: Case, what: str | dict[str, Any], instant: int) -> None:
-    """Run one way in a process of its own, and kill it once it has started so many programs."""
-    argument = what if isinstance(what, str) else json.dumps(what)
-    command = [sys.executable, "-c", WAY_BACK, case.server.url("pmsi%20d'essai"), str(case.secret), argument]
-    with subprocess.Popen([*command, str(case.to)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline()
-        seen: set[int] = set()
-        while len(seen) <= instant and process.poll() is None:
-            seen |= {child.pid for child in psutil.Process(process.pid).children()}
-        children = psutil.Process(process.pid).children() if process.poll() is None else []
-        process.send_signal(signal.SIGKILL)
-    psutil.wait_procs(children, timeout=10)
-
-
 def test_where_a_session_stays_the_dump_is_the_way_back_and_says_so(
     case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +125,26 @@ def test_where_the_role_may_not_the_dump_is_taken_and_says_so(case: Case) -> Non
         assert case.to.is_dir()
     finally:
         case.server.sql("postgres", "ALTER ROLE plateforme CREATEDB")
+
+
+def test_while_users_wait_few_programs_are_started(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def run(command: Sequence[str], *more: Any, **terms: Any) -> str:
+        started.append(Path(command[0]).name)
+        return start(command, *more, **terms)
+
+    monkeypatch.setattr("ospi_supervisor.backup.psql.run", run)
+    facts = case.driver.keep(case.to, nothing)
+    assert WHY_DUMPED not in facts
+    assert started.count("psql") <= 3
+    started.clear()
+    case.driver.restore(case.to, facts, nothing)
+    assert set(started) == {"psql"}
+    assert len(started) <= 3
+    started.clear()
+    case.driver.forget(nothing)
+    assert len(started) <= 2
 
 
 def test_a_forgotten_session_of_the_platforms_is_ended(case: Case) -> None:

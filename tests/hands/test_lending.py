@@ -89,7 +89,7 @@ def test_what_is_no_plain_file_of_its_own_is_neither_read_nor_given_away(
     root = tmp_path / "root"
     root.write_text("precious")
     root.chmod(0o600)
-    put(programs / "psql", "#!/bin/sh\necho \"'public'\"\n")
+    put(programs / "psql", "#!/bin/sh\nsed -n \"s/^.echo /'public'\\\\n/p\"\n")
     put(programs / "pg_dump", HOSTILE.format(deed=deed.format(root=root)))
     with pytest.raises(BackupError, match="n'est pas un fichier de la sauvegarde"):
         database.dump(tmp_path / "dump", nothing, low_priority=True)
