@@ -41,7 +41,8 @@ class Stub:
             protocol_version = "HTTP/1.1"
 
             def answer(self) -> None:
-                stub.seen.append((self.command, self.path, dict(self.headers)))
+                headers = {name.title(): value for name, value in self.headers.items()}  # they have no case
+                stub.seen.append((self.command, self.path, headers))
                 stub.handle(self)
 
             do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = answer  # noqa: N815 - http.server's

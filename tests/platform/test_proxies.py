@@ -193,6 +193,7 @@ def test_websockets_of_the_platform_pass(site: Site) -> None:
         handler.send_response(101)
         handler.send_header("Upgrade", "websocket")
         handler.send_header("Connection", "Upgrade")
+        handler.send_header("Sec-WebSocket-Accept", "ICX+Yqv66kxgM0FcWaLWlFLwTAI=")
         handler.end_headers()
         handler.wfile.write(handler.rfile.read(5).upper())
         handler.close_connection = True
