@@ -2,5 +2,5 @@
 
 from typing import Literal, get_args
 
-Kind = Literal["nginx", "apache", "caddy"]
+Kind = Literal["nginx", "apache", "caddy", "haproxy"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

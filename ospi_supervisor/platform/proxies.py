@@ -1,6 +1,6 @@
-"""The reverse proxy's configuration, complete, from this server's own: nginx, Apache or Caddy.
+"""The reverse proxy's configuration, complete, from this server's own: nginx, Apache, Caddy or HAProxy.
 
-All three do the same: the maintenance page while the flag is there, without reload, even with every Python process
+All of them do the same: the maintenance page while the flag is there, without reload, even with every Python process
 dead; the supervisor always; the platform otherwise. `docs/deploiement.md` says where each file goes.
 """
 
@@ -73,12 +73,14 @@ def render_proxy(kind: Kind, config: Config) -> str:
     health = urlsplit(config.platform.health_url)
     return template(f"{kind}.conf").render(
         name=config.platform.name,
+        suffix=config.suffix,
         tag=config.suffix.replace("-", "_"),
         platform_site=VirtualSite.of(config.platform.public_url),
         own_site=None if own is None else VirtualSite.of(own),
         prefix=config.supervisor.url_prefix,
         supervisor=f"http://{config.supervisor.listen}",
         platform=f"{health.scheme}://{health.netloc}",
+        platform_at=VirtualSite.of(config.platform.health_url),
         platform_websocket=f"{'wss' if health.scheme == 'https' else 'ws'}://{health.netloc}",
         flag=config.maintenance.flag,
         flag_dir=config.maintenance.flag.parent,

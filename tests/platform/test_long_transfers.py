@@ -29,7 +29,7 @@ FOLLOWED_SECONDS = 3 * SHORT_SECONDS
 def shortened(printed: str) -> str:
     """The same limits, in less time."""
     return re.sub(
-        r"(_timeout |imeout[ =]|[Ii]dle )(?:(1h|300s|2m)|3600|300)\b",
+        r"(_timeout |imeout(?: client| server)?[ =]|[Ii]dle )(?:(1h|300s|60s|2m)|3600|300)\b",
         lambda found: f"{found[1]}{SHORT_SECONDS}{'s' if found[2] else ''}",
         printed,
     )

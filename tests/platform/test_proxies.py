@@ -143,7 +143,7 @@ def test_a_request_that_the_stop_of_the_platform_cuts_short_gets_the_page(site: 
 
     former, site.platform.handle = site.platform.handle, cut
     try:
-        with urllib3.PoolManager() as fresh:  # Apache closes a connection that served before: clients ask again
+        with urllib3.PoolManager() as fresh:  # Apache and HAProxy close one that served before: clients ask again
             answer = fresh.request(method, f"{site.url}/long-report", retries=False)
     finally:
         site.platform.handle = former
@@ -242,7 +242,7 @@ def test_a_name_with_tls_is_rendered(make_config: Callable[..., Config], kind: K
     text = render_proxy(kind, make_config(platform=addresses))
     assert "bi.hopital.example" in text
     assert "443" in text
-    assert "http://127.0.0.1:8080" in text
+    assert "127.0.0.1:8080" in text
 
 
 def test_what_nginx_has_in_common_bears_the_instances_name(make_config: Callable[..., Config]) -> None:

@@ -43,7 +43,7 @@ def test_a_hundred_requests_a_second_see_only_the_platform_or_the_page(site: Sit
 
 def _asked(site: Site) -> str:
     """What a browser is shown. It asks again where a connection that served before was closed without an answer: so
-    Apache does where the platform dies."""
+    Apache and HAProxy do where the platform dies."""
     with suppress(urllib3.exceptions.ProtocolError):
         return _what(site, site.ask("GET", "/deep/address"))
     try:

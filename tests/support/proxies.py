@@ -1,6 +1,7 @@
 """The real reverse proxies: a whole server's configuration around the one that the supervisor prints."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import assert_never
 
@@ -43,6 +44,12 @@ CADDY = """
 }}
 {printed}
 """
+HAPROXY = """
+global
+    user {account}
+    group {account}
+    maxconn 2000
+"""
 
 
 def serve(kind: Kind, folder: Path, printed: str, port: int) -> list[str]:
@@ -61,6 +68,9 @@ def serve(kind: Kind, folder: Path, printed: str, port: int) -> list[str]:
         )
         main.write_text(APACHE.format(folder=folder, account=ACCOUNT, modules=modules, port=port))
         return [require_program("apache2"), "-D", "FOREGROUND", "-f", str(main)]
+    if kind == "haproxy":
+        main.write_text(HAPROXY.format(account=ACCOUNT))
+        return [require_program("haproxy"), "-db", "-f", str(main), "-f", str(haproxy_file(folder, printed))]
     if kind != "caddy":
         assert_never(kind)
     servers = re.search(
@@ -69,3 +79,17 @@ def serve(kind: Kind, folder: Path, printed: str, port: int) -> list[str]:
     assert servers is not None
     main.write_text(CADDY.format(printed=printed, servers=f"{servers[1]}\t}}".replace("\n#", "\n")))
     return [require_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(main)]
+
+
+def haproxy_file(folder: Path, printed: str) -> Path:
+    """Put what was `printed` into `folder`, in the place of /etc/haproxy, with its Lua beside, as its head says."""
+    here = printed.replace("/etc/haproxy", str(folder))
+    place = re.search(rf"{re.escape(str(folder))}/conf.d/\S+\.cfg", here)
+    beside = re.search(r"^# +(sed -n .*)$", here, re.MULTILINE)
+    assert place is not None
+    assert beside is not None
+    file = Path(place[0])
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(here)
+    subprocess.run(["/bin/sh", "-c", beside[1]], check=True)
+    return file

@@ -111,7 +111,7 @@ def front(config: Config, adapters: Adapters) -> Findings:
     else:
         yield (
             Grade.ERROR,
-            f"adresse publique : {seen} ; démarrez le serveur mandataire (nginx, Apache ou Caddy), ou corrigez"
+            f"adresse publique : {seen} ; démarrez le serveur mandataire (nginx, Apache, Caddy ou HAProxy), ou corrigez"
             " platform.public_url",
         )
 
