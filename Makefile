@@ -7,7 +7,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-em
 	--no-emit-find-links --allow-unsafe --no-strip-extras --no-header
 
 # More than two cores have: many a test waits for a process of its own.
-JOBS ?= 3
+JOBS ?= 4
 PARALLEL = -n $(JOBS) --dist loadfile --no-loadscope-reorder -p tests.memory_disk -p tests.cheap_forks
 # The tests of the rooms that everything is judged by.
 GATED = tests/domain tests/archive

@@ -35,7 +35,10 @@ def web(server: Site, tmp_path: Path, platform: str, archives: Archives) -> Iter
         yield web
 
 
-@pytest.mark.parametrize("path", ["connexion", "mises-a-jour/televersements/x", "mises-a-jour/import"])
+@pytest.mark.parametrize(
+    "path",
+    ["connexion", pytest.param("mises-a-jour/televersements/x", marks=pytest.mark.full), "mises-a-jour/import"],
+)
 def test_a_page_comes_and_one_can_sign_in(server: Site, web: WebProcess, path: str) -> None:
     port = int(server.url.rpartition(":")[2])
     with ExitStack() as lines:
