@@ -29,8 +29,19 @@ export function showJournal({ level, message: said, clock }) {
 /** Keep `box` at its end from now on, when a window changes its size too, unless its reader has gone higher up. */
 export function keepAtItsEnd(box) {
   let following = true;
-  box.addEventListener("scroll", () => { following = isAtItsEnd(box); });
-  new ResizeObserver(() => { if (following) box.scrollTop = box.scrollHeight; }).observe(box);
+  let size = sizeOf(box);
+  box.addEventListener("scroll", () => {
+    // Told of a scroll before a new size: the end has moved away meanwhile, and no reader with it.
+    if (sizeOf(box) === size) following = isAtItsEnd(box);
+  });
+  new ResizeObserver(() => {
+    size = sizeOf(box);
+    if (following) box.scrollTop = box.scrollHeight;
+  }).observe(box);
+}
+
+function sizeOf(box) {
+  return `${box.clientWidth} ${box.clientHeight}`;
 }
 
 function countAgain(line) {

@@ -56,6 +56,16 @@ def test_the_journal_keeps_its_end_in_a_window_that_changes(page: Page, web: Web
         wait_until(lambda: page.evaluate(missing) < 2, "the end")
 
 
+def test_the_journal_keeps_its_end_where_a_line_and_a_new_size_come_together(page: Page, web: WebProcess) -> None:
+    """The browser tells of the scroll first, once the lines are wrapped anew."""
+    log(web, web.site.update(), 0, 60)
+    page.goto(f"{web.url}/mises-a-jour/suivi")
+    expect(page.locator("#journal li")).to_have_count(60)
+    page.evaluate("(box => { box.scrollTop -= 1; box.style.width = '120px'; })(document.getElementById('journal'))")
+    missing = "(box => box.scrollHeight - box.scrollTop - box.clientHeight)(document.getElementById('journal'))"
+    wait_until(lambda: page.evaluate(missing) < 2, "the end", 20)
+
+
 def test_a_browser_whose_clock_is_off_counts_the_same_seconds(page: Page, web: WebProcess) -> None:
     page.clock.install(time=now() + timedelta(minutes=10))
     number = follow(page, web)
