@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import IO, Any, BinaryIO, cast
 
 from ospi_supervisor.errors import BackupError, exit_in_words
@@ -29,14 +30,10 @@ _PR_SET_PDEATHSIG = 1
 _prctl = ctypes.CDLL(None).prctl
 
 
-def die_with_the_worker() -> None:
-    """For `preexec_fn`: a worker that is killed takes its children along, or they would act beside the next one."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
 def die_with(worker: int) -> None:
-    """The same for a child of the process `worker`, which may have been killed since it began to start the child."""
-    die_with_the_worker()
+    """For `preexec_fn`: the process `worker` that is killed takes its children along, or they would act beside the next
+    one. It may have been killed since it began to start this one."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != worker:
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -154,7 +151,7 @@ def hand(command: Sequence[str], view: View) -> Iterator[Hand]:
             env={},
             pass_fds=descriptors,
             start_new_session=True,  # Ctrl-C is for the worker, which stops its children itself
-            preexec_fn=die_with_the_worker,
+            preexec_fn=partial(die_with, os.getpid()),
         )
         try:
             yield Hand(process, complaints)

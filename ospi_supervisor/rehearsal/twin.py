@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypedDict
 
 from ospi_supervisor.backup.children import LOW_PRIORITY
 from ospi_supervisor.errors import BackupError, NotRehearsedError, SupervisorError
-from ospi_supervisor.hands.conversation import Hand, die_with_the_worker
+from ospi_supervisor.hands.conversation import Hand, die_with
 from ospi_supervisor.hands.ending import end
 from ospi_supervisor.hands.sandbox import program_with_libraries
 from ospi_supervisor.rehearsal.databases import Program
@@ -155,7 +155,7 @@ def standing(folder: Path, plan: Plan, watch: Watch, group: Group | None, listen
                 env={},
                 pass_fds=(write,),
                 start_new_session=True,
-                preexec_fn=partial(_join, group),
+                preexec_fn=partial(_join, group, os.getpid()),
             )
         except (OSError, subprocess.SubprocessError) as error:
             raise NotRehearsedError(f"le double ne peut pas être lancé : {error}") from error
@@ -166,10 +166,10 @@ def standing(folder: Path, plan: Plan, watch: Watch, group: Group | None, listen
         yield Twin(Hand(process, complaints), watch, listener)
 
 
-def _join(group: Group | None) -> None:
+def _join(group: Group | None, worker: int) -> None:
     if group is not None:
         group.join()
-    die_with_the_worker()
+    die_with(worker)
 
 
 def _end(process: subprocess.Popen[bytes], info: int) -> None:

@@ -9,11 +9,12 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from ospi_supervisor.backup.children import LOW_PRIORITY
 from ospi_supervisor.errors import BackupError, exit_in_words, system_words
-from ospi_supervisor.hands.conversation import die_with_the_worker
+from ospi_supervisor.hands.conversation import die_with
 from ospi_supervisor.platform.processes import end_group, spawn
 
 LOOK_SECONDS = 0.2
@@ -108,7 +109,7 @@ def receiver(
                 output=subprocess.PIPE,
                 env=env,
                 given=pipe.source,
-                preparation=die_with_the_worker,
+                preparation=partial(die_with, os.getpid()),
             )
         except OSError as error:
             raise BackupError(f"la commande n'a pas pu être lancée : {system_words(error)}") from error
