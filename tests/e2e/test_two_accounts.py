@@ -30,7 +30,7 @@ from tests.support.deployment import Accounts, Deployment
 from tests.support.installation import install
 from tests.support.memory_disk import lasting
 from tests.support.system import listens, require_program, require_root
-from tests.support.trace import opened_by_root, strace
+from tests.support.trace import end_tracers, opened_by_root, strace
 
 pytestmark = pytest.mark.system
 
@@ -65,6 +65,7 @@ def site() -> Iterator[Deployment]:
             yield site
         finally:
             site.stop()
+            end_tracers(Path(folder))
 
 
 def follow_the_guide(site: Deployment) -> None:

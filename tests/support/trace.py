@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 FORKS = ("clone", "clone3", "fork", "vfork")
 CALLS = "open,openat,openat2,creat,clone,clone3,fork,vfork,execve,setuid,setreuid,setresuid"
@@ -24,6 +27,14 @@ def strace(output: Path) -> list[str]:
         *("-D", "-f", "-A", "-y", "--seccomp-bpf", "--decode-pids=pidns", "--strings-in-hex=non-ascii-chars"),
         *("-s", "4096", "-e", f"trace={CALLS}", "-e", "signal=none", "-o", str(output)),
     ]
+
+
+def end_tracers(folder: Path) -> None:
+    """Kill each strace that writes below `folder`: one that was left stopped would keep the disk there for ever."""
+    for process in psutil.process_iter(["name", "cmdline"]):
+        if process.info["name"] == "strace" and str(folder) in " ".join(process.info["cmdline"] or ()):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 @dataclass(frozen=True)
